@@ -1,0 +1,52 @@
+/*
+ * chunk: pieces of payload memory from a pool.  A pool belongs to one thread
+ * and keeps a few free chunks of the two usual capacities; the bytes handed
+ * out by all pools are counted together in a budget, so that memory has a
+ * bound however many clients never read.
+ */
+#ifndef BASE_CHUNK_H
+#define BASE_CHUNK_H
+
+#include <sys/queue.h>
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CHUNK_SMALL (64 * 1024 - 64)            /* replies to small requests */
+#define CHUNK_PIECE (256 * 1024)                /* of a streamed payload */
+#define CHUNK_LARGE (CHUNK_PIECE + 4096)        /* a piece and any header */
+
+struct chunk {
+	STAILQ_ENTRY(chunk) link;
+	size_t cap;   /* bytes in data */
+	size_t start; /* first byte in use */
+	size_t end;   /* behind the last byte in use */
+	_Alignas(64) unsigned char data[];
+};
+STAILQ_HEAD(chunk_list, chunk);
+
+struct budget {
+	_Atomic uint64_t used;
+	uint64_t limit; /* bytes */
+};
+
+struct pool {
+	struct budget *budget; /* borrowed; shared by the pools of all threads */
+	struct chunk_list small, large;
+	unsigned nsmall, nlarge;
+};
+
+void pool_init(struct pool *p, struct budget *b);
+void pool_free(struct pool *p);
+
+/*
+ * A chunk with at least cap bytes, empty (start and end 0); NULL when the
+ * budget or memory is used up.  force: over the budget rather than not at
+ * all, for the one chunk that every connection may always have.
+ */
+struct chunk *chunk_get(struct pool *p, size_t cap, bool force);
+void chunk_put(struct pool *p, struct chunk *c); /* NULL is allowed */
+
+#endif

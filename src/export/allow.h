@@ -1,0 +1,29 @@
+/* allow: which client addresses may use an export. */
+#ifndef EXPORT_ALLOW_H
+#define EXPORT_ALLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+
+/*
+ * A client: a TCP address (IPv4 as IPv4-mapped IPv6), or a unix socket, which
+ * the socket's permissions govern: every list allows it.
+ */
+struct peer {
+	bool is_unix;
+	uint8_t addr[16];
+	uint16_t port;
+	char text[128]; /* "192.0.2.1:4711", "[2001:db8::1]:4711", "unix" */
+};
+
+struct allow; /* a parsed list */
+
+/* text is a CIDR list; NULL or empty allows everybody (and gives NULL). */
+int allow_parse(struct allow **out, const char *text, struct diag *d);
+bool allow_match(const struct allow *a, const struct peer *p);
+void allow_free(struct allow *a);
+
+#endif

@@ -1,0 +1,103 @@
+/*
+ * backend: where an export's bytes are.  Asynchronous from its caller's view:
+ * a request is answered at once, or refused with "would block, give me a
+ * worker", or answered later from any thread.
+ */
+#ifndef EXPORT_BACKEND_H
+#define EXPORT_BACKEND_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+
+enum io_op { IO_READ, IO_WRITE, IO_FLUSH, IO_TRIM, IO_ZERO, IO_CACHE };
+
+enum io_flag {
+	IO_FUA = 1,     /* persistent before it is done */
+	IO_NO_HOLE = 2, /* ZERO: the range stays allocated */
+	IO_FAST = 4     /* ZERO: fail with ENOTSUP rather than write zeroes */
+};
+
+enum io_verdict {
+	IO_DONE,  /* io->error is set */
+	IO_BLOCK, /* would block: call backend_work() where that is allowed */
+	IO_LATER  /* io->done(io) will be called, once, from any thread */
+};
+
+/*
+ * One request to a backend.  offset + length are inside the size (the caller
+ * has checked); the data and the io are the caller's and stay until it is
+ * done.  Nothing is ever half done with error 0: a short read past a file
+ * that shrank is EIO.
+ */
+struct io {
+	enum io_op op;
+	unsigned flags;
+	uint64_t offset, length; /* bytes */
+	void *data;              /* READ, WRITE: length bytes, borrowed */
+	int error;               /* errno value; 0: success */
+	void (*done)(struct io *io);
+	void *owner; /* the caller's */
+};
+
+enum backend_cap {
+	BACKEND_WRITE = 1,
+	BACKEND_FLUSH = 2,
+	BACKEND_FUA = 4,
+	BACKEND_TRIM = 8,
+	BACKEND_ZERO = 16,
+	BACKEND_FAST_ZERO = 32,
+	BACKEND_CACHE = 64,
+	BACKEND_MULTI_CONN = 128,
+	BACKEND_ROTATIONAL = 256
+};
+
+struct backend;
+
+struct backend_ops {
+	const char *name;
+	enum io_verdict (*submit)(struct backend *b, struct io *io);
+	enum io_verdict (*work)(struct backend *b, struct io *io);
+	void (*free)(struct backend *b);
+};
+
+/* The first member of each kind's own struct. */
+struct backend {
+	const struct backend_ops *ops;
+	uint64_t size;          /* bytes, fixed */
+	unsigned caps;          /* enum backend_cap */
+	uint32_t block_min;     /* what the backend would like told: */
+	uint32_t block_preferred; /* 1 and 4096 for files */
+	/* errno of the first flush or FUA write that failed: it stays failed,
+	 * since the kernel reports lost data only once. */
+	atomic_int flush_error;
+};
+
+/* Never blocks. */
+enum io_verdict backend_submit(struct backend *b, struct io *io);
+/* May block; IO_DONE or IO_LATER. */
+enum io_verdict backend_work(struct backend *b, struct io *io);
+void backend_free(struct backend *b); /* NULL is allowed */
+
+/* A regular file or block device; the descriptor is the backend's then. */
+struct backend *file_backend(int fd, uint64_t size, bool writable,
+    struct diag *d);
+
+/*
+ * size bytes of a known pattern, read-only: byte i of every 8-byte word at
+ * offset o (o a multiple of 8) is byte i of o in big-endian, as in nbdkit's
+ * pattern plugin, so that any reader can tell where a byte came from.
+ */
+struct backend *pattern_backend(uint64_t size, struct diag *d);
+
+/*
+ * For tests of asynchrony: wraps inner (owned then), refuses every submit
+ * with IO_BLOCK and answers work from a thread of its own after delay_us.
+ */
+struct backend *delay_backend(struct backend *inner, unsigned delay_us,
+    struct diag *d);
+
+#endif

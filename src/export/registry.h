@@ -1,0 +1,130 @@
+/*
+ * registry: what is served now.  Exports by name, each with its current
+ * generation; all calls are safe from any thread.
+ *
+ * The spool's view is applied whole; the difference is returned.  A catalog
+ * is an immutable, refcounted list of the exports at one moment: lookups and
+ * NBD_OPT_LIST use it without holding a lock.
+ */
+#ifndef EXPORT_REGISTRY_H
+#define EXPORT_REGISTRY_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+#include "export/allow.h"
+#include "export/backend.h"
+#include "export/image.h"
+#include "spool/record.h"
+#include "spool/state.h"
+#include "spool/stats.h"
+#include "spool/view.h"
+
+struct registry;
+struct export;
+
+/*
+ * An export's content: immutable, numbered, refcounted.  A connection pins
+ * the one that it negotiated; the last unref closes the backend.
+ */
+struct generation {
+	atomic_uint refs;
+	uint64_t number; /* from 1 up, per export */
+	char name[NAME_SIZE];
+	struct record record;
+	struct image_id id;
+	struct backend *backend;
+	struct allow *allow;
+	uint64_t made;      /* s since the epoch */
+	atomic_bool kicked; /* its connections are to be ended */
+	atomic_uint clients; /* connections that use it */
+	struct export *export; /* held */
+	struct registry *registry; /* borrowed: outlives every generation */
+	uint32_t stats_slot;
+};
+
+void generation_ref(struct generation *g);
+void generation_unref(struct generation *g); /* NULL is allowed */
+
+struct registry_options {
+	const char *image_dirs; /* copied */
+	bool probe;             /* the built-in export "probe", 1 MiB */
+};
+
+/*
+ * stats may be NULL.  idle(arg) is called, from any thread, when a removed
+ * export's last connection has ended or a kick has someone to end, so that
+ * the caller looks again.  Borrowed: stats and arg outlive the registry.
+ */
+struct registry *registry_new(const struct registry_options *o,
+    struct stats *stats, void (*idle)(void *arg), void *arg, struct diag *d);
+void registry_free(struct registry *r); /* after the last connection */
+
+/* New options for the next apply and for later negotiations. */
+int registry_configure(struct registry *r, const struct registry_options *o,
+    struct diag *d);
+
+enum change_kind {
+	CHANGE_ADDED,   /* a name that was not served is served or failed now */
+	CHANGE_CHANGED, /* the next generation, or another error */
+	CHANGE_REMOVED, /* drains from now on */
+	CHANGE_GONE,    /* its last connection has ended: forget its state */
+	CHANGE_SAME     /* answers a new version of its file, content the same */
+};
+struct change {
+	enum change_kind kind;
+	char name[NAME_SIZE];
+	struct state_export state; /* to be published; not for CHANGE_GONE */
+};
+struct changes {
+	size_t count;
+	struct change *list;
+	bool kicked; /* some generation's kicked flag was newly set */
+};
+void changes_free(struct changes *c);
+
+/*
+ * Apply a view.  Opens and looks at images, so it may block: never on a loop;
+ * one caller at a time.  One bad entry makes one failed export; an export
+ * that is served stays as it was, with the error in its state.
+ * -1 only when memory ran out: nothing was changed then.
+ */
+int registry_apply(struct registry *r, const struct view *v,
+    struct changes *out, struct diag *d);
+
+/* Why a name is refused at a negotiation. */
+enum refusal {
+	REFUSE_NOT,
+	REFUSE_UNKNOWN, /* no such export, or being removed */
+	REFUSE_FAILED,  /* it exists, but its image cannot be served */
+	REFUSE_DENIED,  /* the address may not use it */
+	REFUSE_FULL     /* max-clients reached */
+};
+
+/*
+ * The current generation for a client, referenced, after a look at the image
+ * (so it may block): when another file is there now, the next generation is
+ * made first.  name is len bytes from the network.  join: the client becomes
+ * one of the export's clients, to be taken back with registry_leave().
+ */
+enum refusal registry_acquire(struct registry *r, const char *name, size_t len,
+    const struct peer *p, bool join, struct generation **out, struct diag *d);
+void registry_leave(struct generation *g); /* and unrefs it */
+
+/* The catalog at this moment, referenced; what each entry tells a client. */
+struct catalog_entry {
+	char name[NAME_SIZE];
+	struct generation *generation; /* held; NULL when failed */
+};
+struct catalog {
+	atomic_uint refs;
+	size_t count;
+	struct catalog_entry entries[]; /* sorted by name */
+};
+struct catalog *registry_catalog(struct registry *r);
+void catalog_unref(struct catalog *c); /* NULL is allowed */
+
+#endif

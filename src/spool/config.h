@@ -1,0 +1,70 @@
+/* config: nbdmuxd.conf, section [nbdmuxd]; every key is an option as well. */
+#ifndef SPOOL_CONFIG_H
+#define SPOOL_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+#include "base/keys.h"
+
+#define CONFIG_SECTION "nbdmuxd"
+#define CONFIG_PORT 10809
+
+enum config_log { CONFIG_LOG_STDERR, CONFIG_LOG_SYSLOG };
+
+struct config {
+	char *listen;         /* list of listen addresses */
+	uint64_t threads;     /* 0: one per CPU */
+	uint64_t workers;
+	uint64_t rescan;      /* seconds */
+	char *user, *group;
+	char *image_dirs;     /* list of absolute directories; NULL: anywhere */
+	char *default_export; /* for the empty name; NULL: none */
+	bool probe;           /* serve the built-in export */
+	bool listing;         /* answer NBD_OPT_LIST */
+	bool no_zeroes;       /* offer NBD_FLAG_NO_ZEROES */
+	uint64_t max_connections;
+	uint64_t max_per_address;
+	uint64_t max_requests;   /* in flight per connection */
+	uint64_t max_queued;     /* bytes waiting per connection */
+	uint64_t max_memory;     /* payload bytes in all */
+	uint64_t max_options;    /* per handshake */
+	uint64_t max_handshake;  /* bytes per handshake */
+	uint64_t handshake_timeout; /* seconds, all of them */
+	uint64_t keepalive;         /* a vanished client is gone after this */
+	uint64_t drain_timeout;     /* SIGTERM waits this long for replies */
+	unsigned log;
+	unsigned log_level;
+};
+
+extern const struct key config_keys[];
+
+/* Cleared or zeroed -> defaults. */
+void config_init(struct config *c);
+void config_clear(struct config *c);
+
+/*
+ * Read the file over what c holds.  must_exist: a missing file is an error;
+ * otherwise it means the defaults.  -1 with d "FILE:LINE: ..."; c is then to
+ * be cleared.
+ */
+int config_read(struct config *c, const char *file, bool must_exist,
+    struct diag *d);
+
+/* What keys say together; called after the file and the options. */
+int config_check(const struct config *c, struct diag *d);
+
+/*
+ * One listen address: "PORT", "HOST:PORT", "[IPv6]:PORT", "*:PORT" or
+ * "unix:/absolute/path" (host is then "" and path set).
+ */
+struct listen_addr {
+	bool is_unix;
+	char host[64]; /* numeric; "" stands for both wildcards */
+	unsigned port;
+	char path[108];
+};
+int config_listen(struct listen_addr *a, const char *text, struct diag *d);
+
+#endif

@@ -1,0 +1,48 @@
+/* record: what NAME.ini in the spool says, as a struct. */
+#ifndef SPOOL_RECORD_H
+#define SPOOL_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/diag.h"
+#include "base/keys.h"
+
+#define RECORD_SECTION "export"
+#define RECORD_FILE_MAX (64 * 1024)
+
+enum mode { MODE_RO, MODE_RW, MODE_COW };
+extern const char *const mode_names[];
+
+struct record {
+	char *image; /* absolute path */
+	char *description;
+	unsigned mode;
+	uint64_t block_min, block_preferred, block_max; /* 0: the default */
+	uint64_t max_clients;                           /* 0: no limit */
+	char *allow; /* CIDR list; NULL: everybody */
+};
+
+extern const struct key record_keys[];
+
+void record_init(struct record *r);
+void record_clear(struct record *r);
+
+/*
+ * Text <-> struct.  record_parse() wants a cleared or zeroed struct and
+ * leaves a cleared one on errors; besides each key it checks what keys say
+ * together (record_check: block sizes against each other).
+ */
+int record_parse(struct record *r, const char *text, size_t len,
+    const char *file, struct diag *d);
+int record_check(const struct record *r, struct diag *d);
+int record_format(const struct record *r, struct buf *b, struct diag *d);
+bool record_equal(const struct record *a, const struct record *b);
+int record_copy(struct record *dst, const struct record *src);
+
+/* One address or network, "10.0.0.0/8", "::1": 0 or -1 with d set. */
+int record_check_cidr(const char *text, struct diag *d);
+
+#endif

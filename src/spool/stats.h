@@ -1,0 +1,98 @@
+/*
+ * stats: counters in one memory-mapped file, a slot per export and a slot
+ * per connection, written by the daemon without locks or system calls and
+ * read by any program.
+ *
+ * Each connection's counters have one writer, the connection's thread.  When
+ * a connection ends its counters are added to its export's, under a sequence
+ * number, so a reader that sums the export and its connections never counts
+ * one twice or not at all.
+ */
+#ifndef SPOOL_STATS_H
+#define SPOOL_STATS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+#include "spool/name.h"
+
+#define STATS_VERSION 1
+#define STATS_MAGIC "nbdmuxst"
+#define STATS_NOWHERE UINT32_MAX /* no slot */
+
+enum stats_command { /* indices of requests[] */
+	STATS_READ,
+	STATS_WRITE,
+	STATS_FLUSH,
+	STATS_TRIM,
+	STATS_CACHE,
+	STATS_ZERO,
+	STATS_STATUS,
+	STATS_OTHER,
+	STATS_COMMANDS
+};
+
+struct stats_counters {
+	_Atomic uint64_t requests[STATS_COMMANDS];
+	_Atomic uint64_t errors;     /* error replies */
+	_Atomic uint64_t bytes_read; /* payload sent to clients */
+	_Atomic uint64_t bytes_written;
+};
+
+/* Only the slot's one writer calls this; readers see whole values. */
+static inline void
+stats_add(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_store_explicit(counter,
+	    atomic_load_explicit(counter, memory_order_relaxed) + n,
+	    memory_order_relaxed);
+}
+
+struct stats; /* a mapping, the daemon's or a reader's */
+
+/* The daemon's side.  Sizes are fixed for the life of the file. */
+struct stats *stats_create(int statefd, uint32_t exports, uint32_t conns,
+    struct diag *d);
+void stats_close(struct stats *s); /* NULL is allowed */
+
+/* A slot, or STATS_NOWHERE when all are taken.  Any thread. */
+uint32_t stats_export_open(struct stats *s, const char *name);
+void stats_export_close(struct stats *s, uint32_t slot);
+uint32_t stats_conn_open(struct stats *s, uint32_t export, const char *name,
+    uint64_t generation, const char *address, uint64_t started_ns);
+struct stats_counters *stats_conn_counters(struct stats *s, uint32_t slot);
+void stats_conn_close(struct stats *s, uint32_t slot);
+
+/* A reader's side: copies that are consistent among themselves. */
+struct stats_totals {
+	uint64_t requests[STATS_COMMANDS], errors, bytes_read, bytes_written;
+};
+struct stats_export_row {
+	char name[NAME_SIZE];
+	uint32_t slot;
+	uint32_t clients;
+	struct stats_totals totals; /* ended and present connections */
+};
+struct stats_conn_row {
+	char name[NAME_SIZE]; /* the export's */
+	char address[128];
+	uint64_t generation;
+	uint64_t started; /* ns since the epoch */
+	struct stats_totals totals;
+};
+struct stats_snapshot {
+	uint64_t taken; /* ns since the epoch */
+	size_t nexports, nconns;
+	struct stats_export_row *exports; /* sorted by name */
+	struct stats_conn_row *conns;     /* by export, then age */
+};
+
+/* NULL with d set: no file, or a version that this program cannot read. */
+struct stats *stats_open(int statefd, struct diag *d);
+int stats_read(struct stats *s, struct stats_snapshot *out, struct diag *d);
+void stats_snapshot_free(struct stats_snapshot *s);
+
+#endif
