@@ -42,6 +42,15 @@ int record_format(const struct record *r, struct buf *b, struct diag *d);
 bool record_equal(const struct record *a, const struct record *b);
 int record_copy(struct record *dst, const struct record *src);
 
+/*
+ * The block sizes that clients are told: the record's, or the protocol's
+ * defaults (proto.md, "Size constraints") where it says nothing.
+ */
+struct record_blocks {
+	uint64_t min, preferred, max; /* bytes */
+};
+void record_blocks(const struct record *r, struct record_blocks *b);
+
 /* One address or network, "10.0.0.0/8", "::1": 0 or -1 with d set. */
 int record_check_cidr(const char *text, struct diag *d);
 

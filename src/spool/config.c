@@ -1,0 +1,228 @@
+/* config: the keys of nbdmuxd.conf, their defaults and limits. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/conf.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "spool/config.h"
+#include "spool/name.h"
+
+static const char *const log_names[] = { "stderr", "syslog", NULL };
+
+static int
+check_listen(const char *value, struct diag *d)
+{
+	struct listen_addr a;
+
+	return config_listen(&a, value, d);
+}
+
+static int
+check_dir(const char *value, struct diag *d)
+{
+	if (value[0] != '/')
+		return diag_set(d, "\"%s\" is not an absolute path; write the "
+		    "whole path, beginning with /", value);
+	return 0;
+}
+
+static int
+check_account(const char *value, struct diag *d)
+{
+	if (value[0] == '\0')
+		return diag_set(d, "the name is empty; write a name, or leave "
+		    "the line out");
+	return 0;
+}
+
+#define AT(member) .offset = offsetof(struct config, member)
+#define K UINT64_C(1024)
+#define M (K * 1024)
+#define G (M * 1024)
+
+const struct key config_keys[] = {
+	{ .name = "listen", .type = KEY_LIST, AT(listen),
+	    .value = "[::]:10809, 0.0.0.0:10809", .check = check_listen,
+	    .flags = KEY_RESTART, .arg = "ADDRESS,...",
+	    .help = "where clients connect: PORT, HOST:PORT, [IPv6]:PORT, "
+	    "*:PORT or unix:PATH" },
+	{ .name = "threads", .type = KEY_COUNT, AT(threads),
+	    .value = "0", .min = 0, .max = 256,
+	    .flags = KEY_RESTART, .arg = "COUNT",
+	    .help = "threads that serve connections, 0 for one per CPU" },
+	{ .name = "workers", .type = KEY_COUNT, AT(workers),
+	    .value = "16", .min = 1, .max = 1024,
+	    .flags = KEY_RESTART, .arg = "COUNT",
+	    .help = "threads that wait for disks" },
+	{ .name = "rescan", .type = KEY_SECONDS, AT(rescan),
+	    .value = "10", .min = 1, .max = 86400, .arg = "SECONDS",
+	    .help = "how often the spool is read again without a hint" },
+	{ .name = "user", .type = KEY_STRING, AT(user),
+	    .value = "nbdmux", .check = check_account,
+	    .flags = KEY_RESTART, .arg = "NAME",
+	    .help = "who the daemon becomes when it is started as root" },
+	{ .name = "group", .type = KEY_STRING, AT(group),
+	    .check = check_account, .flags = KEY_RESTART, .arg = "NAME",
+	    .help = "its group, by default the user's own" },
+	{ .name = "image-dirs", .type = KEY_LIST, AT(image_dirs),
+	    .check = check_dir, .arg = "DIRECTORY,...",
+	    .help = "directories that images must be in, by default any" },
+	{ .name = "default-export", .type = KEY_STRING, AT(default_export),
+	    .check = name_check, .arg = "NAME",
+	    .help = "export for clients that name none, by default none" },
+	{ .name = "probe", .type = KEY_BOOL, AT(probe),
+	    .value = "yes", .arg = "yes|no",
+	    .help = "serve the built-in export probe" },
+	{ .name = "listing", .type = KEY_BOOL, AT(listing),
+	    .value = "yes", .arg = "yes|no",
+	    .help = "let clients list the exports" },
+	{ .name = "no-zeroes", .type = KEY_BOOL, AT(no_zeroes),
+	    .value = "yes", .arg = "yes|no",
+	    .help = "offer clients to leave out padding in the handshake" },
+	{ .name = "max-connections", .type = KEY_COUNT, AT(max_connections),
+	    .value = "10000", .min = 1, .max = 1000000,
+	    .flags = KEY_RESTART, .arg = "COUNT",
+	    .help = "most connections in all" },
+	{ .name = "max-per-address", .type = KEY_COUNT, AT(max_per_address),
+	    .value = "10000", .min = 1, .max = 1000000, .arg = "COUNT",
+	    .help = "most connections from one address" },
+	{ .name = "max-requests", .type = KEY_COUNT, AT(max_requests),
+	    .value = "128", .min = 1, .max = 4096, .arg = "COUNT",
+	    .help = "most requests in progress per connection" },
+	{ .name = "max-queued", .type = KEY_SIZE, AT(max_queued),
+	    .value = "1M", .min = 64 * K, .max = G, .arg = "SIZE",
+	    .help = "most bytes waiting to be sent per connection" },
+	{ .name = "max-memory", .type = KEY_SIZE, AT(max_memory),
+	    .value = "256M", .min = M, .max = 1024 * G,
+	    .flags = KEY_RESTART, .arg = "SIZE",
+	    .help = "most memory for the data of requests in all" },
+	{ .name = "max-options", .type = KEY_COUNT, AT(max_options),
+	    .value = "64", .min = 1, .max = 65536, .arg = "COUNT",
+	    .help = "most options in one handshake" },
+	{ .name = "max-handshake", .type = KEY_SIZE, AT(max_handshake),
+	    .value = "128K", .min = 8 * K, .max = 64 * M, .arg = "SIZE",
+	    .help = "most bytes in one handshake" },
+	{ .name = "handshake-timeout", .type = KEY_SECONDS,
+	    AT(handshake_timeout),
+	    .value = "10", .min = 1, .max = 3600, .arg = "SECONDS",
+	    .help = "how long a handshake may take" },
+	{ .name = "keepalive", .type = KEY_SECONDS, AT(keepalive),
+	    .value = "60", .min = 5, .max = 86400, .arg = "SECONDS",
+	    .help = "how long a vanished client keeps its connection" },
+	{ .name = "drain-timeout", .type = KEY_SECONDS, AT(drain_timeout),
+	    .value = "10", .min = 0, .max = 3600, .arg = "SECONDS",
+	    .help = "how long the daemon's end waits for replies" },
+	{ .name = "log", .type = KEY_ENUM, AT(log),
+	    .value = "stderr", .choices = log_names,
+	    .flags = KEY_RESTART, .arg = "stderr|syslog",
+	    .help = "where the log goes" },
+	{ .name = "log-level", .type = KEY_ENUM, AT(log_level),
+	    .value = "info", .choices = log_level_names,
+	    .arg = "error|warning|info|debug",
+	    .help = "least important lines that are logged" },
+	{ 0 }
+};
+
+void
+config_init(struct config *c)
+{
+	memset(c, 0, sizeof(*c));
+	keys_init(config_keys, c, NULL);
+}
+
+void
+config_clear(struct config *c)
+{
+	keys_clear(config_keys, c);
+}
+
+int
+config_read(struct config *c, const char *file, bool must_exist,
+    struct diag *d)
+{
+	struct buf b;
+	int rc = -1;
+
+	buf_init(&b, CONF_FILE_MAX);
+	if (file_read(AT_FDCWD, file, false, &b, NULL, d) == 0)
+		rc = keys_parse(config_keys, c, CONFIG_SECTION,
+		    b.len > 0 ? b.data : "", b.len, file, d);
+	else if (errno == ENOENT && !must_exist)
+		rc = 0;
+	buf_free(&b);
+	return rc;
+}
+
+static bool
+same_address(const struct listen_addr *a, const struct listen_addr *b)
+{
+	if (a->is_unix || b->is_unix)
+		return a->is_unix && b->is_unix &&
+		    strcmp(a->path, b->path) == 0;
+	/* Port 0 is another free port each time. */
+	return a->port != 0 && a->port == b->port &&
+	    strcmp(a->host, b->host) == 0;
+}
+
+/* One item of the list; it was checked when it was set. */
+static int
+listen_item(struct listen_addr *a, const char *item, size_t len,
+    struct diag *d)
+{
+	char text[128];
+
+	if (len >= sizeof(text))
+		return diag_set(d, "listen: \"%.*s\" is too long", (int)len,
+		    item);
+	memcpy(text, item, len);
+	text[len] = '\0';
+	return config_listen(a, text, d);
+}
+
+/* Binding an address twice would fail with a message that misleads. */
+static int
+check_addresses(const char *list, struct diag *d)
+{
+	struct listen_addr a, b;
+	const char *one, *two, *rest, *cursor = list;
+	size_t len, size;
+	unsigned count = 0;
+
+	while ((one = text_item(&cursor, &len)) != NULL) {
+		if (listen_item(&a, one, len, d) == -1)
+			return -1;
+		count++;
+		rest = cursor;
+		while ((two = text_item(&rest, &size)) != NULL) {
+			if (listen_item(&b, two, size, d) == -1)
+				return -1;
+			if (same_address(&a, &b))
+				return diag_set(d, "listen: \"%.*s\" stands "
+				    "there twice; write it once", (int)size,
+				    two);
+		}
+	}
+	if (count == 0)
+		return diag_set(d, "listen: there is no address; write for "
+		    "example *:%d", CONFIG_PORT);
+	return 0;
+}
+
+int
+config_check(const struct config *c, struct diag *d)
+{
+	if (c->listen == NULL)
+		return diag_set(d, "listen: there is no address; write for "
+		    "example *:%d", CONFIG_PORT);
+	if (check_addresses(c->listen, d) == -1)
+		return -1;
+	if (c->max_queued > c->max_memory)
+		return diag_set(d, "max-queued (%llu) is more than max-memory "
+		    "(%llu); make it smaller",
+		    (unsigned long long)c->max_queued,
+		    (unsigned long long)c->max_memory);
+	return 0;
+}

@@ -1,0 +1,264 @@
+/*
+ * record: the keys of an export's file, and what they must say together.
+ * The table is the format: reader, writer, options and manual follow it.
+ */
+#include <limits.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "spool/record.h"
+
+/* The protocol's limit on strings, and its rules on block sizes. */
+#define STRING_MAX 4096
+#define BLOCK_MIN_MAX 65536
+#define BLOCK_PREFERRED_MIN 512
+#define BLOCK_PREFERRED 4096
+#define BLOCK_MAX (32 * 1024 * 1024)
+
+const char *const mode_names[] = { "ro", "rw", "cow", NULL };
+
+/* What people may write for an image that is not a path. */
+static const struct {
+	const char *prefix, *what;
+} image_kinds[] = {
+	{ "memory:", "images in memory are not supported yet" },
+	{ "rbd:", "RBD images are not supported yet" },
+	{ "nbd:", "exports of other NBD servers are not supported yet" },
+	{ "nbds:", "exports of other NBD servers are not supported yet" },
+	{ "nbd+unix:", "exports of other NBD servers are not supported yet" },
+	{ "nbds+unix:", "exports of other NBD servers are not supported yet" },
+	{ "http:", "images on other machines are not supported yet" },
+	{ "https:", "images on other machines are not supported yet" },
+	{ "file:", "write the path alone" },
+};
+
+static int
+check_image(const char *value, struct diag *d)
+{
+	if (value[0] == '\0')
+		return diag_set(d, "the image is empty; write the absolute "
+		    "path of a file or block device");
+	for (size_t i = 0; i < sizeof(image_kinds) / sizeof(*image_kinds); i++)
+		if (strncmp(value, image_kinds[i].prefix,
+		    strlen(image_kinds[i].prefix)) == 0)
+			return diag_set(d, "\"%s\": %s; write the absolute "
+			    "path of a file or block device", value,
+			    image_kinds[i].what);
+	if (value[0] != '/')
+		return diag_set(d, "\"%s\" is not an absolute path; write the "
+		    "whole path, beginning with /", value);
+	if (strlen(value) >= PATH_MAX)
+		return diag_set(d, "the path has %zu bytes; the most is %d",
+		    strlen(value), PATH_MAX - 1);
+	return 0;
+}
+
+static int
+check_description(const char *value, struct diag *d)
+{
+	size_t len = strlen(value);
+
+	if (len > STRING_MAX)
+		return diag_set(d, "the description has %zu bytes; clients "
+		    "take at most %d", len, STRING_MAX);
+	return 0;
+}
+
+static int
+check_mode(const char *value, struct diag *d)
+{
+	if (strcmp(value, mode_names[MODE_COW]) == 0)
+		return diag_set(d,
+		    "\"cow\" is not supported yet; write ro or rw");
+	return 0;
+}
+
+static bool
+is_power(uint64_t n)
+{
+	return n != 0 && (n & (n - 1)) == 0;
+}
+
+static int
+check_power(const char *value, struct diag *d)
+{
+	char below[SIZE_TEXT], above[SIZE_TEXT];
+	uint64_t n, p;
+
+	if (size_parse(value, &n, d) == -1)
+		return -1;
+	if (is_power(n))
+		return 0;
+	for (p = 1; p < n && p < UINT64_C(1) << 62; p *= 2)
+		;
+	return diag_set(d, "\"%s\" is not a power of two; the nearest are %s "
+	    "and %s", value, size_format(below, sizeof(below), p > 1 ? p / 2 : 1),
+	    size_format(above, sizeof(above), p > 1 ? p : 2));
+}
+
+const struct key record_keys[] = {
+	{ .name = "image", .type = KEY_STRING,
+	    .offset = offsetof(struct record, image),
+	    .check = check_image, .flags = KEY_REQUIRED, .arg = "PATH",
+	    .help = "file or block device to serve, an absolute path" },
+	{ .name = "description", .type = KEY_STRING,
+	    .offset = offsetof(struct record, description),
+	    .check = check_description, .flags = KEY_UTF8, .arg = "TEXT",
+	    .help = "shown in listings and sent to clients" },
+	{ .name = "mode", .type = KEY_ENUM,
+	    .offset = offsetof(struct record, mode), .value = "ro",
+	    .choices = mode_names, .check = check_mode, .arg = "ro|rw",
+	    .help = "whether clients may only read, or read and write" },
+	{ .name = "block-min", .type = KEY_SIZE,
+	    .offset = offsetof(struct record, block_min),
+	    .min = 1, .max = BLOCK_MIN_MAX, .check = check_power, .arg = "SIZE",
+	    .help = "smallest block that clients may address (1)" },
+	{ .name = "block-preferred", .type = KEY_SIZE,
+	    .offset = offsetof(struct record, block_preferred),
+	    .min = BLOCK_PREFERRED_MIN, .max = BLOCK_MAX, .check = check_power,
+	    .arg = "SIZE",
+	    .help = "block size that serves clients best (4K)" },
+	{ .name = "block-max", .type = KEY_SIZE,
+	    .offset = offsetof(struct record, block_max),
+	    .min = BLOCK_PREFERRED_MIN, .max = BLOCK_MAX, .arg = "SIZE",
+	    .help = "longest read or write that clients may send (32M)" },
+	{ .name = "max-clients", .type = KEY_COUNT,
+	    .offset = offsetof(struct record, max_clients),
+	    .min = 0, .max = 1000000, .arg = "COUNT",
+	    .help = "most clients at a time, 0 for any number" },
+	{ .name = "allow", .type = KEY_LIST,
+	    .offset = offsetof(struct record, allow),
+	    .check = record_check_cidr, .arg = "CIDR,...",
+	    .help = "addresses and networks of the clients that may connect" },
+
+	{ .name = "partition", .flags = KEY_LATER, .arg = "NUMBER|root",
+	    .help = "serve only this partition of the image" },
+	{ .name = "alias", .flags = KEY_LATER, .arg = "NAME",
+	    .help = "serve another export under this name" },
+	{ .name = "exclusive", .flags = KEY_LATER, .arg = "yes|no",
+	    .help = "one client at a time" },
+	{ .name = "tls", .flags = KEY_LATER, .arg = "require",
+	    .help = "refuse clients without TLS" },
+	{ .name = "source", .flags = KEY_LATER, .arg = "URL",
+	    .help = "where the image is downloaded from" },
+	{ .name = "sha256", .flags = KEY_LATER, .arg = "HEX",
+	    .help = "checksum of the download" },
+	{ .name = "format", .flags = KEY_LATER, .arg = "FORMAT",
+	    .help = "format of the download" },
+	{ .name = "kernel", .flags = KEY_LATER, .arg = "PATH",
+	    .help = "kernel that boots with the image" },
+	{ .name = "initrd", .flags = KEY_LATER, .arg = "PATH",
+	    .help = "initial RAM disk that boots with the image" },
+	{ .name = "cmdline", .flags = KEY_LATER, .arg = "TEXT",
+	    .help = "the kernel's command line" },
+	{ .name = "expires", .flags = KEY_LATER, .arg = "TIME",
+	    .help = "when the export removes itself" },
+	{ 0 }
+};
+
+void
+record_init(struct record *r)
+{
+	memset(r, 0, sizeof(*r));
+	keys_init(record_keys, r, NULL);
+}
+
+void
+record_clear(struct record *r)
+{
+	keys_clear(record_keys, r);
+}
+
+bool
+record_equal(const struct record *a, const struct record *b)
+{
+	return keys_equal(record_keys, a, b);
+}
+
+int
+record_copy(struct record *dst, const struct record *src)
+{
+	return keys_copy(record_keys, dst, src);
+}
+
+/*
+ * An export that says nothing gets the specification's defaults; the
+ * preferred size follows a larger minimum, which it must not be below.
+ */
+void
+record_blocks(const struct record *r, struct record_blocks *b)
+{
+	b->min = r->block_min != 0 ? r->block_min : 1;
+	b->preferred = r->block_preferred;
+	if (b->preferred == 0)
+		b->preferred = b->min > BLOCK_PREFERRED ? b->min :
+		    BLOCK_PREFERRED;
+	b->max = r->block_max != 0 ? r->block_max : BLOCK_MAX;
+}
+
+/* proto.md, "Size constraints". */
+static int
+check_blocks(const struct record_blocks *b, struct diag *d)
+{
+	if (!is_power(b->min) || b->min > BLOCK_MIN_MAX)
+		return diag_set(d, "block-min is %llu; it must be a power of "
+		    "two up to %d", (unsigned long long)b->min, BLOCK_MIN_MAX);
+	if (!is_power(b->preferred) || b->preferred < BLOCK_PREFERRED_MIN)
+		return diag_set(d, "block-preferred is %llu; it must be a "
+		    "power of two from %d", (unsigned long long)b->preferred,
+		    BLOCK_PREFERRED_MIN);
+	if (b->preferred < b->min)
+		return diag_set(d, "block-preferred (%llu) is smaller than "
+		    "block-min (%llu)", (unsigned long long)b->preferred,
+		    (unsigned long long)b->min);
+	if (b->max < b->preferred)
+		return diag_set(d, "block-max (%llu) is smaller than "
+		    "block-preferred (%llu)", (unsigned long long)b->max,
+		    (unsigned long long)b->preferred);
+	if (b->max > BLOCK_MAX)
+		return diag_set(d, "block-max is %llu; the most is %d",
+		    (unsigned long long)b->max, BLOCK_MAX);
+	if (b->max % b->min != 0)
+		return diag_set(d, "block-max (%llu) is not a multiple of "
+		    "block-min (%llu)", (unsigned long long)b->max,
+		    (unsigned long long)b->min);
+	return 0;
+}
+
+int
+record_check(const struct record *r, struct diag *d)
+{
+	struct record_blocks b;
+
+	if (r->image == NULL)
+		return diag_set(d, "there is no image; write image = and the "
+		    "absolute path of a file or block device");
+	record_blocks(r, &b);
+	return check_blocks(&b, d);
+}
+
+int
+record_parse(struct record *r, const char *text, size_t len, const char *file,
+    struct diag *d)
+{
+	record_init(r);
+	if (keys_parse(record_keys, r, RECORD_SECTION, text, len, file, d) ==
+	    -1)
+		goto bad;
+	if (record_check(r, d) == -1) {
+		diag_prefix(d, "%s", file);
+		goto bad;
+	}
+	return 0;
+bad:
+	record_clear(r);
+	return -1;
+}
+
+int
+record_format(const struct record *r, struct buf *b, struct diag *d)
+{
+	if (record_check(r, d) == -1)
+		return -1;
+	return keys_format(record_keys, r, RECORD_SECTION, b, d);
+}
