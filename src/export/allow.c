@@ -1,0 +1,151 @@
+/* allow: CIDR lists, kept as IPv6 networks; IPv4 is mapped into them. */
+#include <arpa/inet.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "export/allow.h"
+
+#define CIDR_TEXT 64 /* more than any network's text */
+#define MAPPED_BITS 96
+
+struct network {
+	uint8_t addr[16];
+	unsigned bits; /* of addr that count */
+	bool mapped;   /* IPv4 */
+};
+
+struct allow {
+	size_t count;
+	struct network list[];
+};
+
+static bool
+is_mapped(const uint8_t addr[16])
+{
+	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+	return memcmp(addr, prefix, sizeof prefix) == 0;
+}
+
+/* "0" to "128", nothing else; -1 for rubbish. */
+static int
+parse_bits(const char *text, int max)
+{
+	int n = 0;
+	size_t i;
+
+	for (i = 0; text[i] >= '0' && text[i] <= '9' && i < 3; i++)
+		n = n * 10 + (text[i] - '0');
+	return i == 0 || text[i] != '\0' || n > max ? -1 : n;
+}
+
+static bool
+parse_addr(struct network *n, const char *text)
+{
+	if (inet_pton(AF_INET, text, n->addr + 12) == 1) {
+		n->addr[10] = n->addr[11] = 0xff;
+		n->mapped = true;
+		return true;
+	}
+	return inet_pton(AF_INET6, text, n->addr) == 1;
+}
+
+static int
+parse_network(struct network *n, const char *item, size_t len, struct diag *d)
+{
+	char text[CIDR_TEXT], *slash;
+	int bits;
+
+	memset(n, 0, sizeof *n);
+	if (len >= sizeof text)
+		return diag_set(d, "an address in allow is too long: \"%.40s...\"",
+		    item);
+	memcpy(text, item, len);
+	text[len] = '\0';
+	slash = strchr(text, '/');
+	if (slash != NULL)
+		*slash++ = '\0';
+	if (!parse_addr(n, text))
+		return diag_set(d, "\"%.*s\" in allow is not an address or "
+		    "network; right are 192.0.2.7, 10.0.0.0/8 or "
+		    "2001:db8::/32", (int)len, item);
+	bits = n->mapped ? 32 : 128;
+	if (slash != NULL && (bits = parse_bits(slash, bits)) == -1)
+		return diag_set(d, "\"%.*s\" in allow has a wrong prefix "
+		    "length; right are 0 to %d", (int)len, item,
+		    n->mapped ? 32 : 128);
+	n->bits = (unsigned)bits + (n->mapped ? MAPPED_BITS : 0);
+	if (n->bits >= MAPPED_BITS)
+		n->mapped = is_mapped(n->addr);
+	return 0;
+}
+
+static size_t
+count_items(const char *text)
+{
+	size_t len, n = 0;
+
+	while (text_item(&text, &len) != NULL)
+		n++;
+	return n;
+}
+
+int
+allow_parse(struct allow **out, const char *text, struct diag *d)
+{
+	struct allow *a;
+	const char *item;
+	size_t len, n;
+
+	*out = NULL;
+	n = text == NULL ? 0 : count_items(text);
+	if (n == 0)
+		return 0;
+	a = calloc(1, sizeof *a + n * sizeof a->list[0]);
+	if (a == NULL)
+		return diag_errno(d, "cannot read allow");
+	while ((item = text_item(&text, &len)) != NULL)
+		if (parse_network(&a->list[a->count++], item, len, d) == -1) {
+			allow_free(a);
+			return -1;
+		}
+	*out = a;
+	return 0;
+}
+
+/*
+ * A network of IPv6 that happens to hold the mapped range, such as ::/0,
+ * speaks of IPv6 clients only: who writes it does not think of IPv4.
+ */
+static bool
+inside(const struct network *n, const uint8_t addr[16])
+{
+	unsigned bytes = n->bits / 8, rest = n->bits % 8;
+
+	if (n->mapped != is_mapped(addr))
+		return false;
+	if (memcmp(n->addr, addr, bytes) != 0)
+		return false;
+	return rest == 0 || (n->addr[bytes] ^ addr[bytes]) >> (8 - rest) == 0;
+}
+
+bool
+allow_match(const struct allow *a, const struct peer *p)
+{
+	size_t i;
+
+	if (a == NULL || p->is_unix)
+		return true;
+	for (i = 0; i < a->count; i++)
+		if (inside(&a->list[i], p->addr))
+			return true;
+	return false;
+}
+
+void
+allow_free(struct allow *a)
+{
+	free(a);
+}

@@ -1,0 +1,67 @@
+/*
+ * backend: what all kinds share.  Requests that no kind may see (writes to a
+ * read-only backend, ranges outside of it) end here, and so do those that
+ * need no work.
+ */
+#include <errno.h>
+
+#include "export/backend.h"
+
+static bool
+needs_write(enum io_op op)
+{
+	return op == IO_WRITE || op == IO_TRIM || op == IO_ZERO;
+}
+
+/*
+ * The session has checked all this; a mistake there must not become a write
+ * to a read-only image or past its end.
+ */
+static int
+invalid(const struct backend *b, const struct io *io)
+{
+	if (needs_write(io->op) && !(b->caps & BACKEND_WRITE))
+		return EPERM;
+	if (io->op == IO_FLUSH)
+		return 0;
+	if (io->offset > b->size || io->length > b->size - io->offset)
+		return EINVAL;
+	return 0;
+}
+
+/* Whether the request is done, with its error, before the kind sees it. */
+static bool
+settled(struct backend *b, struct io *io)
+{
+	io->error = invalid(b, io);
+	if (io->error != 0)
+		return true;
+	if (io->op == IO_FLUSH) {
+		io->error = atomic_load(&b->flush_error);
+		return io->error != 0;
+	}
+	return io->length == 0;
+}
+
+enum io_verdict
+backend_submit(struct backend *b, struct io *io)
+{
+	if (settled(b, io))
+		return IO_DONE;
+	return b->ops->submit(b, io);
+}
+
+enum io_verdict
+backend_work(struct backend *b, struct io *io)
+{
+	if (settled(b, io))
+		return IO_DONE;
+	return b->ops->work(b, io);
+}
+
+void
+backend_free(struct backend *b)
+{
+	if (b != NULL)
+		b->ops->free(b);
+}

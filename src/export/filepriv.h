@@ -1,0 +1,48 @@
+/* filepriv: what the parts of the file backend share. */
+#ifndef EXPORT_FILEPRIV_H
+#define EXPORT_FILEPRIV_H
+
+#include <sys/stat.h>
+
+#include "export/backend.h"
+
+/* What the file system has said it cannot do; it is not asked again. */
+enum file_lack {
+	LACK_TRY_READ = 1,  /* RWF_NOWAIT */
+	LACK_TRY_WRITE = 2,
+	LACK_PUNCH = 4,     /* FALLOC_FL_PUNCH_HOLE */
+	LACK_ZERO_RANGE = 8,
+	LACK_DISCARD = 16   /* BLKDISCARD */
+};
+
+struct file {
+	struct backend backend; /* first */
+	int fd;
+	bool device;
+	uint32_t align; /* bytes: what fallocate wants on this file, 1 or the
+	                 * device's logical block */
+	int try_flags;  /* of preadv2 and pwritev2 on a loop */
+	atomic_uint lacks;
+};
+
+static inline bool
+file_lacks(struct file *f, enum file_lack what)
+{
+	return atomic_load_explicit(&f->lacks, memory_order_relaxed) & what;
+}
+
+static inline void
+file_lacking(struct file *f, enum file_lack what)
+{
+	atomic_fetch_or_explicit(&f->lacks, what, memory_order_relaxed);
+}
+
+/* Each answers with an errno value or 0, and may block. */
+int file_trim(struct file *f, const struct io *io);
+int file_zero(struct file *f, const struct io *io);
+int file_sync(struct file *f); /* a failure stays, see flush_error */
+
+/* Sizes, alignment and capabilities as the kernel tells them. */
+void file_facts(struct file *f, const struct stat *st, bool writable);
+
+#endif
