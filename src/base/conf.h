@@ -13,6 +13,9 @@
 
 #define CONF_FILE_MAX (1024 * 1024) /* bytes in one file */
 #define CONF_LINE_MAX 8192          /* bytes in one line */
+#define CONF_VALUE_MAX 8000         /* bytes in one value */
+#define CONF_NAME_MAX 48            /* letters in one name; inih's cap is 49 */
+#define CONF_NAMES_MAX 256          /* names in one file */
 
 /*
  * One "name = value" of the section.  line counts from 1.  Return 0, or -1
