@@ -7,7 +7,7 @@
 #ifndef BASE_CHUNK_H
 #define BASE_CHUNK_H
 
-#include <sys/queue.h>
+#include <bsd/sys/queue.h>
 
 #include <stdatomic.h>
 #include <stdbool.h>

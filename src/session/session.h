@@ -1,0 +1,116 @@
+/*
+ * session: the server's side of one NBD conversation.  It is fed with bytes
+ * and leaves bytes to send; it knows no sockets, no clock and no threads.
+ * Whoever runs it (the loop, a unit test, a fuzzer) is its host.
+ *
+ * All calls for one session come from one thread.
+ */
+#ifndef SESSION_SESSION_H
+#define SESSION_SESSION_H
+
+#include <sys/uio.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/chunk.h"
+#include "export/registry.h"
+
+struct session;
+
+/* What a session asks of its host. */
+struct session_host {
+	/*
+	 * Find the export for name (len bytes from the network) and answer
+	 * with session_acquired(), now or later.  join: become its client.
+	 */
+	void (*acquire)(void *arg, const char *name, size_t len, bool join);
+	/*
+	 * Run backend_work(b, io) where it may block.  Then, and whenever a
+	 * backend answers later, io->done is called: the host's own function,
+	 * which brings the io to session_complete() on the session's thread.
+	 */
+	void (*work)(void *arg, struct backend *b, struct io *io);
+	void (*done)(struct io *io);
+	/* The exports of this moment, referenced. */
+	struct catalog *(*catalog)(void *arg);
+	/* Transmission begins; counters to count in, or NULL. */
+	struct stats_counters *(*entered)(void *arg, struct generation *g);
+};
+
+struct session_config {
+	const struct peer *peer;     /* borrowed, as all below */
+	struct pool *pool;
+	const char *default_export;  /* for the empty name, or NULL */
+	bool listing;                /* NBD_OPT_LIST is answered */
+	bool no_zeroes;              /* NBD_FLAG_NO_ZEROES is offered */
+	unsigned max_options;        /* per handshake */
+	size_t max_handshake;        /* bytes per handshake */
+	unsigned max_requests;       /* accepted and not yet replied to */
+	size_t max_queued;           /* bytes of payload memory */
+};
+
+enum session_verdict {
+	SESSION_MORE,  /* wants input */
+	SESSION_AGAIN, /* has done its share of work: run it again, after others */
+	SESSION_WAIT,  /* wants no input until output or an answer has moved */
+	SESSION_CLOSE  /* send what is left, then close; see session_reason() */
+};
+
+/* NULL when memory ran out.  The config is copied, what it points to is not. */
+struct session *session_new(const struct session_host *host, void *arg,
+    const struct session_config *c);
+
+/*
+ * Only when session_pending() is 0: before, a worker or a backend still holds
+ * memory of it.  Leaves its export.
+ */
+void session_free(struct session *s);
+unsigned session_pending(const struct session *s);
+
+/*
+ * Work on len bytes of input and on what waits; *used says how many were
+ * consumed (the others are to be given again).  Called with len 0 to go on
+ * after session_sent(), session_complete() or session_acquired().
+ */
+enum session_verdict session_run(struct session *s, const void *data,
+    size_t len, size_t *used);
+
+/*
+ * Where the next bytes of a large payload can be received without a copy:
+ * returns how many (0: none, use session_run) and sets *place.  The host
+ * says with session_filled() how many it put there; n may be less.
+ */
+size_t session_space(struct session *s, void **place);
+void session_filled(struct session *s, size_t n);
+
+/* Bytes to send, as at most max pieces; then how many of them were sent. */
+int session_output(struct session *s, struct iovec *iov, int max);
+size_t session_queued(const struct session *s);
+void session_sent(struct session *s, size_t n);
+
+/* Answers to what the session asked.  Run it afterwards. */
+void session_acquired(struct session *s, enum refusal refusal,
+    struct generation *g, const char *why);
+void session_complete(struct io *io);
+
+/* The host's arg of the session that an io belongs to; any thread. */
+void *session_io_arg(const struct io *io);
+
+/*
+ * Be gone soon: options are refused with NBD_REP_ERR_SHUTDOWN, requests not
+ * yet accepted with NBD_ESHUTDOWN, what is in flight is finished.  The reason
+ * (static text) is for the log.  session_quiet() tells that nothing is left
+ * to finish or to send.
+ */
+void session_shutdown(struct session *s, const char *reason);
+bool session_quiet(const struct session *s);
+
+bool session_in_transmission(const struct session *s);
+const struct generation *session_generation(const struct session *s);
+
+/* Why it wanted to close; static text, never NULL after SESSION_CLOSE. */
+const char *session_reason(const struct session *s);
+
+#endif

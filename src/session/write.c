@@ -1,0 +1,157 @@
+/*
+ * write: NBD_CMD_WRITE.  The payload is received in pieces, each on its way
+ * to the backend as soon as it is complete; the reply follows the last.  A
+ * write of one piece whose client vanishes before its last byte changes
+ * nothing (TX-11).
+ */
+#include <string.h>
+
+#include "session/impl.h"
+
+#define SPACE_MIN 16384u /* less is received with the next requests' headers */
+
+int
+write_execute(struct session *s, const struct wire_request *w)
+{
+	struct request *r = request_new(s, w);
+
+	if (r == NULL)
+		return -1;
+	if (w->length == 0) {
+		request_finish(r);
+		return 0;
+	}
+	r->flush = (w->flags & NBD_CMD_FLAG_FUA) && w->length > CHUNK_PIECE;
+	s->writing = r;
+	s->phase = PHASE_PAYLOAD;
+	return 0;
+}
+
+/* Of several pieces FUA is one flush behind the last. */
+static void
+flush(struct request *r)
+{
+	struct piece *p = piece_new(r, IO_FLUSH, NULL);
+
+	if (p == NULL) {
+		session_close(r->session, "out of memory");
+		request_free(r);
+		return;
+	}
+	piece_submit(p);
+}
+
+/* The reply, once the payload is received and no piece is outstanding. */
+static void
+finish_if_done(struct request *r)
+{
+	if (r->session->writing == r || r->outstanding > 0)
+		return;
+	if (r->flush && r->error == 0)
+		flush(r);
+	else
+		request_finish(r);
+}
+
+void
+write_complete(struct piece *p)
+{
+	struct request *r = p->request;
+
+	r->outstanding--;
+	if (r->error == 0)
+		r->error = p->io.error;
+	piece_free(p);
+	finish_if_done(r);
+}
+
+static struct piece *
+next_piece(struct request *r)
+{
+	struct session *s = r->session;
+	uint64_t left = r->length - r->moved;
+	size_t n = left < CHUNK_PIECE ? (size_t)left : CHUNK_PIECE;
+	struct chunk *c;
+	struct piece *p;
+
+	if (out_full(s) || (c = session_chunk(s, n)) == NULL)
+		return NULL;
+	if ((p = piece_new(r, IO_WRITE, c)) == NULL)
+		return NULL;
+	p->io.offset = r->offset + r->moved;
+	p->io.length = n;
+	p->io.data = c->data;
+	if ((r->flags & NBD_CMD_FLAG_FUA) && !r->flush)
+		p->io.flags = IO_FUA;
+	return p;
+}
+
+static size_t
+missing(const struct piece *p)
+{
+	return p->io.length - p->chunk->end;
+}
+
+static void
+fill(struct piece *p, struct input *in)
+{
+	size_t n = missing(p) < in->len ? missing(p) : in->len;
+
+	memcpy(p->chunk->data + p->chunk->end, in->data, n);
+	p->chunk->end += n;
+	in->data += n;
+	in->len -= n;
+}
+
+/* All received, or no use in receiving: the request goes on by itself. */
+static enum step
+received(struct session *s, uint64_t skip)
+{
+	struct request *r = s->writing;
+
+	s->writing = NULL;
+	s->skip = skip;
+	s->phase = skip > 0 ? PHASE_PAYLOAD_SKIP : PHASE_REQUEST;
+	finish_if_done(r);
+	return s->phase == PHASE_CLOSED ? STEP_CLOSE : STEP_NEXT;
+}
+
+enum step
+step_payload(struct session *s, struct input *in)
+{
+	struct request *r = s->writing;
+	struct piece *p = s->filling;
+
+	if (p == NULL) {
+		if (r->error != 0 || r->moved == r->length)
+			return received(s, r->length - r->moved);
+		if (in->len == 0)
+			return STEP_MORE;
+		if ((p = s->filling = next_piece(r)) == NULL)
+			return session_starved(s);
+	}
+	fill(p, in);
+	if (missing(p) > 0)
+		return STEP_MORE;
+	s->filling = NULL;
+	r->moved += p->io.length;
+	piece_submit(p);
+	return STEP_NEXT;
+}
+
+size_t
+session_space(struct session *s, void **place)
+{
+	struct piece *p = s->filling;
+
+	if (p == NULL || missing(p) < SPACE_MIN)
+		return 0;
+	*place = p->chunk->data + p->chunk->end;
+	return missing(p);
+}
+
+void
+session_filled(struct session *s, size_t n)
+{
+	s->filling->chunk->end += n;
+}
