@@ -58,7 +58,12 @@ struct stats *stats_create(int statefd, uint32_t exports, uint32_t conns,
     struct diag *d);
 void stats_close(struct stats *s); /* NULL is allowed */
 
-/* A slot, or STATS_NOWHERE when all are taken.  Any thread. */
+/*
+ * A slot, or STATS_NOWHERE when all are taken (or the disk is full).  Any
+ * thread.  Nowhere is a slot like others for all functions: it is counted
+ * and never shown.  The export is to be open when a connection is opened; it
+ * may be closed before its connections and is shown until the last one ends.
+ */
 uint32_t stats_export_open(struct stats *s, const char *name);
 void stats_export_close(struct stats *s, uint32_t slot);
 uint32_t stats_conn_open(struct stats *s, uint32_t export, const char *name,
@@ -90,8 +95,17 @@ struct stats_snapshot {
 	struct stats_conn_row *conns;     /* by export, then age */
 };
 
-/* NULL with d set: no file, or a version that this program cannot read. */
+/*
+ * NULL with errno and d set: no file (ENOENT), or a version that this program
+ * cannot read.
+ */
 struct stats *stats_open(int statefd, struct diag *d);
+
+/*
+ * -1 with errno and d set; ESTALE: another daemon has made a new file, open
+ * that.  One reader at a time per mapping.  Totals never fall from one call
+ * to the next while the export keeps its slot.
+ */
 int stats_read(struct stats *s, struct stats_snapshot *out, struct diag *d);
 void stats_snapshot_free(struct stats_snapshot *s);
 
