@@ -1,0 +1,23 @@
+# The benchmark: make bench, make bench-quick.  Peers that are not installed
+# are left out with a reason.
+
+BENCH_PROGRAMS := nbdload nbdscale
+BENCH_nbdload  := nbdload load flow client stat proc
+BENCH_nbdscale := nbdscale client proc
+
+define bench_program
+$(BUILD)/t/bench/$(1): $(BENCH_$(1):%=$(BUILD)/t/bench/%.o) $(call libs,wire base)
+	$$(if $$(Q),@echo "  LINK $$@")
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ -lbsd -linih -lm
+endef
+$(foreach p,$(BENCH_PROGRAMS),$(eval $(call bench_program,$(p))))
+
+# headers are named from the top of the tree: "t/bench/flow.h"
+$(BUILD)/t/bench/%.o: CPPFLAGS += -I.
+
+.PHONY: bench bench-quick bench-programs
+bench-programs: $(BENCH_PROGRAMS:%=$(BUILD)/t/bench/%)
+bench: all bench-programs
+	$(Q)BENCH_BIN=$(BUILD)/t/bench NBDMUX_BIN=$(BIN) t/bench/bench
+bench-quick: all bench-programs
+	$(Q)BENCH_BIN=$(BUILD)/t/bench NBDMUX_BIN=$(BIN) t/bench/bench --quick

@@ -1,0 +1,87 @@
+/*
+ * flow: one connection under load: keeps depth requests in flight and checks
+ * every reply.  Nothing is allocated once it runs.
+ */
+#ifndef BENCH_FLOW_H
+#define BENCH_FLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+#include "t/bench/client.h"
+#include "t/bench/stat.h"
+#include "wire/codec.h"
+
+#define FLOW_SCRATCH (256 * 1024) /* what is received into, to be forgotten */
+
+/* What to do, the same for all connections; read only while it is done. */
+struct plan {
+	struct target target;
+	const char *export;
+	unsigned conns, depth, threads;
+	uint64_t block; /* bytes per request */
+	uint64_t count; /* requests in all; 0: until the time is over */
+	uint64_t seed;
+	bool random, write;
+	bool verify; /* data is nbdkit's pattern */
+	const unsigned char *payload; /* of writes, block bytes */
+};
+
+/* What one thread sees.  Times are CLOCK_MONOTONIC in ns. */
+struct meter {
+	uint64_t now, begin, end; /* only in [begin, end) is counted */
+	uint64_t ops, bytes, errors;
+	struct stat_hist latency;
+	/* FLOW_SCRATCH bytes to receive into, and a block more that is never
+	 * written: recv() drops payload, but is told an honest length */
+	unsigned char *scratch;
+};
+
+struct slot {
+	uint64_t cookie, offset, start;
+	bool busy;
+	unsigned char header[WIRE_REQUEST];
+	unsigned char *payload; /* of a write, not NULL */
+};
+
+struct flow {
+	const struct plan *plan;
+	struct client client;
+	uint64_t base, blocks, next; /* where in the export, in blocks */
+	uint64_t rng, serial;
+	uint64_t quota; /* requests still to begin */
+	struct slot *slots;
+	unsigned inflight;
+
+	uint16_t *queue; /* ring of slots whose requests are to be sent */
+	unsigned first, queued;
+	size_t sent; /* bytes of the first one that are gone */
+	bool blocked; /* the socket's buffer is full */
+
+	unsigned char head[WIRE_SIMPLE_REPLY];
+	size_t have; /* bytes of head */
+	uint64_t left; /* bytes of payload to come */
+	struct slot *reading; /* whose payload that is */
+
+	unsigned char *buffers; /* payloads of verified writes */
+};
+
+/* Connect and take the export as number index of the plan's connections. */
+int flow_open(struct flow *f, const struct plan *p, unsigned index,
+    struct diag *d);
+
+/* Put the first requests into the queue. */
+void flow_begin(struct flow *f, struct meter *m);
+
+/* Both: 0, or -1 with d set, after which the flow is of no use. */
+int flow_send(struct flow *f, struct diag *d);
+int flow_receive(struct flow *f, struct meter *m, struct diag *d);
+
+/* NBD_CMD_DISC, and free.  A zeroed flow is allowed. */
+void flow_close(struct flow *f);
+
+uint64_t flow_clock(void);
+
+#endif
