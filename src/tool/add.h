@@ -1,0 +1,25 @@
+/* add: creates or replaces an export, and sees that the daemon serves it. */
+#ifndef TOOL_ADD_H
+#define TOOL_ADD_H
+
+#include <stdbool.h>
+
+#include "spool/record.h"
+#include "tool/tool.h"
+
+struct add {
+	const char *name;
+	const char *image;    /* as given; may be relative */
+	struct record record; /* all but the image */
+	bool raw;             /* do not look at the image's format */
+	bool check;           /* say what would be done */
+	bool json;
+	double timeout;       /* s to wait for the daemon */
+};
+
+#define ADD_TIMEOUT 5
+
+/* An exit status.  a's record gets the image; the caller clears it. */
+int add_run(struct tool *t, struct add *a);
+
+#endif

@@ -1,0 +1,100 @@
+/* json: commas, quotes and escapes. */
+#include <string.h>
+
+#include "base/text.h"
+#include "tool/json.h"
+
+/* Bytes of the UTF-8 character that begins here; 0: there is none. */
+static size_t
+utf8_length(const char *s, size_t left)
+{
+	for (size_t n = 1; n <= 4 && n <= left; n++)
+		if (text_utf8(s, n))
+			return n;
+	return 0;
+}
+
+static void
+quote(FILE *out, const char *s)
+{
+	size_t left = strlen(s), n;
+
+	fputc('"', out);
+	for (; left > 0; s += n, left -= n) {
+		if ((n = utf8_length(s, left)) == 0) {
+			fputs("\\ufffd", out);
+			n = 1;
+		} else if (*s == '"' || *s == '\\')
+			fprintf(out, "\\%c", *s);
+		else if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			fprintf(out, "\\u%04x", (unsigned char)*s);
+		else
+			fwrite(s, 1, n, out);
+	}
+	fputc('"', out);
+}
+
+static void
+before(struct json *j, const char *key)
+{
+	if (j->comma)
+		fputc(',', j->out);
+	j->comma = true;
+	if (key == NULL)
+		return;
+	quote(j->out, key);
+	fputc(':', j->out);
+}
+
+void
+json_open(struct json *j, const char *key, char bracket)
+{
+	before(j, key);
+	fputc(bracket, j->out);
+	j->comma = false;
+}
+
+void
+json_close(struct json *j, char bracket)
+{
+	fputc(bracket, j->out);
+	j->comma = true;
+}
+
+void
+json_string(struct json *j, const char *key, const char *value)
+{
+	before(j, key);
+	if (value != NULL)
+		quote(j->out, value);
+	else
+		fputs("null", j->out);
+}
+
+void
+json_number(struct json *j, const char *key, uint64_t value)
+{
+	before(j, key);
+	fprintf(j->out, "%llu", (unsigned long long)value);
+}
+
+void
+json_real(struct json *j, const char *key, double value)
+{
+	before(j, key);
+	fprintf(j->out, "%.1f", value);
+}
+
+void
+json_bool(struct json *j, const char *key, bool value)
+{
+	before(j, key);
+	fputs(value ? "true" : "false", j->out);
+}
+
+void
+json_null(struct json *j, const char *key)
+{
+	before(j, key);
+	fputs("null", j->out);
+}

@@ -1,0 +1,358 @@
+/*
+ * rm: all entries are removed first, then their ends are awaited together, so
+ * that many exports take as long as the slowest.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "spool/publish.h"
+#include "spool/state.h"
+#include "tool/await.h"
+#include "tool/json.h"
+#include "tool/given.h"
+#include "tool/rm.h"
+#include "tool/server.h"
+
+#define KICK_SUFFIX ".kick"
+
+/* How far an export's end has come, as the daemon tells. */
+enum stage {
+	STAGE_SERVED,   /* the daemon does not know yet */
+	STAGE_DRAINING, /* no new clients; the present ones finish */
+	STAGE_GONE      /* nothing of it is left */
+};
+
+struct target {
+	const char *name;
+	char file[NAME_FILE_SIZE];
+	char kick[NAME_SIZE + sizeof(KICK_SUFFIX)];
+	bool was_there;
+	bool kicking; /* the marker is ours to remove */
+	bool done;
+	enum stage stage;
+	int status;   /* its exit status */
+	struct diag error;
+};
+
+struct removal {
+	struct tool *tool;
+	const struct rm *rm;
+	struct given names;
+	struct target *targets;
+	struct await await;
+	struct server server;
+};
+
+#define EACH(r, t) \
+	(struct target *t = (r)->targets; t < (r)->targets + (r)->names.count; t++)
+
+static bool
+exists(const struct removal *r, const char *file)
+{
+	return faccessat(r->tool->spoolfd, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static void
+failed(struct target *t, int status)
+{
+	t->status = status;
+	t->done = true;
+}
+
+/* --- asking the daemon ---------------------------------------------------- */
+
+/*
+ * A state without NAME.ini is the removed export's, whatever it says: the
+ * daemon has not looked yet.  With NAME.ini somebody has added it again, and
+ * what was removed is history.
+ */
+static enum stage
+stage_of(const struct removal *r, const struct target *t)
+{
+	struct state_export state = { 0 };
+	enum stage stage = STAGE_SERVED;
+	int found;
+
+	if (r->server.exportsfd == -1)
+		return STAGE_GONE;
+	found = state_read_export(r->server.exportsfd, t->name, &state, NULL);
+	if (found == 0 || (found == 1 && state.builtin) || exists(r, t->file))
+		stage = STAGE_GONE;
+	else if (found == 1 && state.status == STATUS_DRAINING)
+		stage = STAGE_DRAINING;
+	state_export_clear(&state);
+	return stage;
+}
+
+/* Whether each has come as far as goal. */
+static bool
+reached(struct removal *r, enum stage goal)
+{
+	bool all = true;
+
+	server_close(&r->server);
+	if (server_open(&r->server, r->tool, NULL) != 0)
+		return false; /* a state that is just being made anew */
+	for EACH(r, t) {
+		if (t->done)
+			continue;
+		t->stage = r->server.pid == 0 ? STAGE_GONE : stage_of(r, t);
+		t->done = t->stage >= goal;
+		all = all && t->done;
+	}
+	return all;
+}
+
+static enum await_verdict
+await_stage(struct removal *r, enum stage goal, double limit)
+{
+	enum await_verdict verdict = AWAIT_LOOK;
+
+	for EACH(r, t)
+		t->done = t->status == TOOL_FAILED;
+	await_limit(&r->await, limit);
+	while (verdict == AWAIT_LOOK && !reached(r, goal))
+		verdict = await_next(&r->await);
+	return verdict;
+}
+
+/* --- removing ------------------------------------------------------------- */
+
+static void
+failed_to(struct removal *r, struct target *t, int error)
+{
+	struct diag remedy;
+
+	tool_remedy(r->tool, error, &remedy);
+	tool_say(r->tool, "cannot remove %s: %s%s", t->name, t->error.text,
+	    remedy.text);
+	failed(t, TOOL_FAILED);
+}
+
+/*
+ * The marker comes first: the daemon then never sees the export removed
+ * without it.
+ */
+static void
+remove_one(struct removal *r, struct target *t)
+{
+	int removed;
+
+	if (r->rm->kick && r->server.pid != 0 &&
+	    (exists(r, t->file) || stage_of(r, t) != STAGE_GONE)) {
+		if (publish_file(r->tool->spoolfd, t->kick, "", 0, 0644, 0,
+		    &t->error) != 0) {
+			failed_to(r, t, errno);
+			return;
+		}
+		t->kicking = true;
+	}
+	removed = publish_remove(r->tool->spoolfd, t->file, &t->error);
+	if (removed == -1)
+		failed_to(r, t, errno);
+	t->was_there = removed == 1;
+}
+
+static void
+remove_markers(struct removal *r)
+{
+	for EACH(r, t)
+		if (t->kicking)
+			publish_remove(r->tool->spoolfd, t->kick, NULL);
+}
+
+static void
+late(struct removal *r, double limit)
+{
+	struct diag doubt;
+
+	server_doubt(&r->server, &doubt);
+	for EACH(r, t) {
+		if (t->done)
+			continue;
+		failed(t, TOOL_TIMEOUT);
+		diag_set(&t->error, t->stage == STAGE_DRAINING ?
+		    "%s still has clients after %g s%s; it is removed, and "
+		    "gone when they are" :
+		    "%s is removed from the spool, but the daemon has not "
+		    "taken that up within %g s%s", t->name, limit, doubt.text);
+		tool_say(r->tool, "%s", t->error.text);
+	}
+}
+
+/* First that no new clients come, then, if wanted, that the last has gone. */
+static void
+follow(struct removal *r)
+{
+	bool to_the_end = r->rm->wait || r->rm->kick;
+	double limit = r->rm->timeout >= 0 ? r->rm->timeout : RM_TIMEOUT;
+	enum await_verdict verdict = await_stage(r, STAGE_DRAINING, limit);
+
+	if (verdict == AWAIT_LOOK && to_the_end) {
+		if (r->rm->timeout < 0 && !r->rm->kick)
+			limit = -1;
+		verdict = await_stage(r, STAGE_GONE, limit);
+	}
+	if (verdict == AWAIT_TIMEOUT)
+		late(r, limit);
+	if (verdict == AWAIT_SIGNAL)
+		tool_say(r->tool, "interrupted; what was removed stays removed");
+}
+
+/* --- reporting ------------------------------------------------------------ */
+
+static const char *
+word(const struct target *t)
+{
+	if (t->status == TOOL_FAILED)
+		return "failed";
+	return t->was_there ? "removed" : "absent";
+}
+
+static void
+report_json(const struct removal *r)
+{
+	struct json j = { .out = stdout };
+
+	json_open(&j, NULL, '{');
+	json_number(&j, "format", 1);
+	json_bool(&j, "check", r->rm->check);
+	json_open(&j, "results", '[');
+	for EACH(r, t) {
+		json_open(&j, NULL, '{');
+		json_string(&j, "name", t->name);
+		json_string(&j, "result", word(t));
+		json_bool(&j, "draining", t->stage == STAGE_DRAINING);
+		json_string(&j, "error", t->error.text[0] != '\0' ?
+		    t->error.text : NULL);
+		json_close(&j, '}');
+	}
+	json_close(&j, ']');
+	json_close(&j, '}');
+	putchar('\n');
+}
+
+static void
+report(const struct removal *r)
+{
+	if (r->rm->json)
+		report_json(r);
+	else
+		for EACH(r, t)
+			if (t->status != TOOL_FAILED)
+				printf("%s %s\n", word(t), t->name);
+	fflush(stdout);
+}
+
+/* Statuses from best to worst. */
+static int
+worst(const struct removal *r)
+{
+	static const int order[] = { TOOL_OK, TOOL_ABSENT, TOOL_TIMEOUT,
+		TOOL_FAILED };
+	size_t at = 0;
+
+	for EACH(r, t)
+		for (size_t i = at + 1; i < sizeof(order) / sizeof(*order); i++)
+			if (order[i] == t->status)
+				at = i;
+	return order[at];
+}
+
+/* A built-in export looks like one, but is not in the spool. */
+static void
+explain_absent(struct removal *r, struct target *t)
+{
+	struct state_export state = { 0 };
+
+	if (r->server.exportsfd != -1 && state_read_export(r->server.exportsfd,
+	    t->name, &state, NULL) == 1 && state.builtin)
+		tool_say(r->tool, "%s is built in; %s = no in %s turns it off",
+		    t->name, t->name, r->tool->places.conf);
+	state_export_clear(&state);
+	if (!r->rm->strict || t->status != TOOL_OK)
+		return;
+	t->status = TOOL_ABSENT;
+	diag_set(&t->error, "there is no export %s", t->name);
+	tool_say(r->tool, "%s", t->error.text);
+}
+
+/* --- all of it ------------------------------------------------------------ */
+
+static void
+carry_out(struct removal *r)
+{
+	await_begin(&r->await, r->tool);
+	for EACH(r, t)
+		remove_one(r, t);
+	if (r->server.pid != 0)
+		follow(r);
+	remove_markers(r);
+}
+
+static void
+predict(struct removal *r)
+{
+	for EACH(r, t)
+		t->was_there = exists(r, t->file);
+}
+
+static int
+run(struct removal *r)
+{
+	if (r->rm->check)
+		predict(r);
+	else
+		carry_out(r);
+	for EACH(r, t)
+		if (t->status != TOOL_FAILED && !t->was_there)
+			explain_absent(r, t);
+	report(r);
+	if (!r->rm->check)
+		await_end(&r->await);
+	return worst(r);
+}
+
+static int
+prepare(struct removal *r)
+{
+	struct diag d;
+
+	r->targets = calloc(r->names.count + 1, sizeof(*r->targets));
+	if (r->targets == NULL)
+		return tool_fail(r->tool, TOOL_FAILED, "out of memory");
+	for (size_t i = 0; i < r->names.count; i++) {
+		struct target *t = &r->targets[i];
+
+		t->name = r->names.list[i];
+		name_to_file(t->file, t->name);
+		snprintf(t->kick, sizeof(t->kick), "%s" KICK_SUFFIX, t->name);
+	}
+	if (tool_open_spool(r->tool, true, &d) != 0 ||
+	    server_open(&r->server, r->tool, &d) != 0)
+		return tool_fail(r->tool, TOOL_FAILED, "cannot remove %s: %s",
+		    r->names.count == 1 ? r->names.list[0] : "exports", d.text);
+	return TOOL_OK;
+}
+
+int
+rm_run(struct tool *t, const struct rm *rm)
+{
+	struct removal r = { .tool = t, .rm = rm,
+		.server = { .statefd = -1, .exportsfd = -1 } };
+	struct diag d;
+	int status;
+
+	if (given_take(&r.names, rm->names, rm->count, &d) != 0)
+		status = tool_fail(t, TOOL_USAGE, "%s", d.text);
+	else if ((status = prepare(&r)) == TOOL_OK)
+		status = run(&r);
+	server_close(&r.server);
+	free(r.targets);
+	given_drop(&r.names);
+	return status;
+}

@@ -1,0 +1,124 @@
+/* uri: percent-encoding, and which of several addresses to tell people. */
+#include <bsd/string.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "spool/config.h"
+#include "tool/uri.h"
+
+/* RFC 3986, 2.3: what needs no encoding; also takes characters like '/'. */
+static int
+encode(struct buf *b, const char *text, const char *also)
+{
+	static const char unreserved[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+
+	for (; *text != '\0'; text++) {
+		bool plain = strchr(unreserved, *text) != NULL ||
+		    strchr(also, *text) != NULL;
+
+		if ((plain ? buf_add(b, text, 1) :
+		    buf_addf(b, "%%%02X", (unsigned char)*text)) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static bool
+is_wildcard(const struct listen_addr *a)
+{
+	return a->host[0] == '\0' || strcmp(a->host, "*") == 0 ||
+	    strcmp(a->host, "::") == 0 || strcmp(a->host, "0.0.0.0") == 0;
+}
+
+static bool
+is_loopback(const struct listen_addr *a)
+{
+	return strncmp(a->host, "127.", 4) == 0 || strcmp(a->host, "::1") == 0;
+}
+
+static int
+format_tcp(struct buf *b, const struct listen_addr *a, const char *host,
+    const char *name)
+{
+	bool literal;
+
+	if (!is_wildcard(a))
+		host = a->host;
+	/* An IPv6 literal stands in brackets (RFC 3986, 3.2.2), and what
+	 * names its zone is encoded (RFC 6874). */
+	literal = strchr(host, ':') != NULL;
+	if (buf_addf(b, "nbd://%s", literal ? "[" : "") != 0 ||
+	    encode(b, host, ":") != 0 ||
+	    buf_addf(b, "%s", literal ? "]" : "") != 0)
+		return -1;
+	if (a->port != CONFIG_PORT && buf_addf(b, ":%u", a->port) != 0)
+		return -1;
+	return buf_add(b, "/", 1) != 0 ? -1 : encode(b, name, "");
+}
+
+static int
+format_unix(struct buf *b, const struct listen_addr *a, const char *name)
+{
+	if (buf_addf(b, "nbd+unix:///") != 0 || encode(b, name, "") != 0 ||
+	    buf_addf(b, "?socket=") != 0)
+		return -1;
+	return encode(b, a->path, "/");
+}
+
+int
+uri_format(struct buf *b, const char *listen, const char *host,
+    const char *name)
+{
+	struct listen_addr a;
+
+	if (config_listen(&a, listen, NULL) != 0)
+		return -1;
+	return a.is_unix ? format_unix(b, &a, name) :
+	    format_tcp(b, &a, host, name);
+}
+
+/* How good an address is to tell others; 0: it is none. */
+static int
+rank(const char *listen)
+{
+	struct listen_addr a;
+
+	if (config_listen(&a, listen, NULL) != 0)
+		return 0;
+	if (a.is_unix)
+		return 1;
+	if (is_loopback(&a))
+		return 2;
+	return is_wildcard(&a) ? 4 : 3;
+}
+
+int
+uri_best(struct buf *b, const char *listen, const char *name)
+{
+	char best[256] = "", host[HOST_NAME_MAX + 1] = "localhost";
+	const char *cursor = listen, *item;
+	int best_rank = 0;
+	size_t len;
+
+	while (cursor != NULL && (item = text_item(&cursor, &len)) != NULL) {
+		char one[256];
+
+		if (len >= sizeof(one))
+			continue;
+		memcpy(one, item, len);
+		one[len] = '\0';
+		if (rank(one) > best_rank) {
+			best_rank = rank(one);
+			strlcpy(best, one, sizeof(best));
+		}
+	}
+	if (best_rank == 0)
+		return -1;
+	gethostname(host, sizeof(host) - 1);
+	return uri_format(b, best, host, name);
+}
