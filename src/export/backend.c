@@ -59,6 +59,18 @@ backend_work(struct backend *b, struct io *io)
 	return b->ops->work(b, io);
 }
 
+int
+backend_read_now(struct backend *b, void *data, uint64_t offset, size_t len)
+{
+	if (offset > b->size || len > b->size - offset)
+		return EINVAL;
+	if (len == 0)
+		return 0;
+	if (b->ops->read_now == NULL)
+		return EAGAIN;
+	return b->ops->read_now(b, data, offset, len);
+}
+
 void
 backend_free(struct backend *b)
 {

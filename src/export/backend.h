@@ -12,6 +12,9 @@
 #include <stdint.h>
 
 #include "base/diag.h"
+#include "base/job.h"
+
+struct backend;
 
 enum io_op { IO_READ, IO_WRITE, IO_FLUSH, IO_TRIM, IO_ZERO, IO_CACHE };
 
@@ -40,7 +43,11 @@ struct io {
 	void *data;              /* READ, WRITE: length bytes, borrowed */
 	int error;               /* errno value; 0: success */
 	void (*done)(struct io *io);
-	void *owner; /* the caller's */
+	void *owner;             /* the caller's */
+	/* For the queues of whoever has the io just now, and what it may keep
+	 * there with it. */
+	struct job job;
+	struct backend *backend;
 };
 
 enum backend_cap {
@@ -55,13 +62,18 @@ enum backend_cap {
 	BACKEND_ROTATIONAL = 256
 };
 
-struct backend;
-
 struct backend_ops {
 	const char *name;
 	enum io_verdict (*submit)(struct backend *b, struct io *io);
 	enum io_verdict (*work)(struct backend *b, struct io *io);
 	void (*free)(struct backend *b);
+	/*
+	 * May be NULL.  A read on the caller's thread without an io: 0 when all
+	 * len bytes are in data, EAGAIN when that would block (submit an io
+	 * then), or another errno value.
+	 */
+	int (*read_now)(struct backend *b, void *data, uint64_t offset,
+	    size_t len);
 };
 
 /* The first member of each kind's own struct. */
@@ -78,6 +90,9 @@ struct backend {
 
 /* Never blocks. */
 enum io_verdict backend_submit(struct backend *b, struct io *io);
+/* EAGAIN also where the backend has no read_now. */
+int backend_read_now(struct backend *b, void *data, uint64_t offset,
+    size_t len);
 /* May block; IO_DONE or IO_LATER. */
 enum io_verdict backend_work(struct backend *b, struct io *io);
 void backend_free(struct backend *b); /* NULL is allowed */

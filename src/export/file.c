@@ -25,20 +25,21 @@ unsupported(int error)
  * Anything but a full read goes to the worker: part of it may not be cached,
  * the file may have shrunk, and the worker finds the true error.
  */
-static enum io_verdict
-try_read(struct file *f, struct io *io)
+static int
+read_now(struct backend *b, void *data, uint64_t offset, size_t len)
 {
-	struct iovec v = { io->data, io->length };
+	struct file *f = (struct file *)b;
+	struct iovec v = { data, len };
 	ssize_t n;
 
 	if (file_lacks(f, LACK_TRY_READ))
-		return IO_BLOCK;
-	n = preadv2(f->fd, &v, 1, (off_t)io->offset, f->try_flags);
-	if (n >= 0 && (uint64_t)n == io->length)
-		return IO_DONE;
+		return EAGAIN;
+	n = preadv2(f->fd, &v, 1, (off_t)offset, f->try_flags);
+	if (n >= 0 && (size_t)n == len)
+		return 0;
 	if (n < 0 && unsupported(errno))
 		file_lacking(f, LACK_TRY_READ);
-	return IO_BLOCK;
+	return EAGAIN;
 }
 
 static enum io_verdict
@@ -64,7 +65,8 @@ submit(struct backend *b, struct io *io)
 
 	switch (io->op) {
 	case IO_READ:
-		return try_read(f, io);
+		return read_now(b, io->data, io->offset, io->length) == 0 ?
+		    IO_DONE : IO_BLOCK;
 	case IO_WRITE:
 		return try_write(f, io);
 	case IO_FLUSH:
@@ -213,6 +215,7 @@ static const struct backend_ops file_ops = {
 	.submit = submit,
 	.work = work,
 	.free = file_free,
+	.read_now = read_now,
 };
 
 struct backend *

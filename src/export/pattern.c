@@ -45,6 +45,14 @@ answer(struct backend *b, struct io *io)
 	return IO_DONE;
 }
 
+static int
+read_now(struct backend *b, void *data, uint64_t offset, size_t len)
+{
+	(void)b;
+	fill(data, offset, len);
+	return 0;
+}
+
 static void
 pattern_free(struct backend *b)
 {
@@ -56,6 +64,7 @@ static const struct backend_ops pattern_ops = {
 	.submit = answer,
 	.work = answer,
 	.free = pattern_free,
+	.read_now = read_now,
 };
 
 struct backend *

@@ -1,0 +1,150 @@
+/* Address lists: who is in, who is not, and what is no list. */
+#include <arpa/inet.h>
+
+#include "export/allow.h"
+#include "unit.h"
+
+static struct peer
+peer(const char *text)
+{
+	struct peer p = { 0 };
+
+	if (inet_pton(AF_INET6, text, p.addr) != 1) {
+		p.addr[10] = p.addr[11] = 0xff;
+		inet_pton(AF_INET, text, p.addr + 12);
+	}
+	return p;
+}
+
+static bool
+allowed(const char *list, const char *address)
+{
+	struct peer p = peer(address);
+	struct allow *a = NULL;
+	struct diag d;
+	bool yes;
+
+	if (allow_parse(&a, list, &d) == -1) {
+		printf("# %s\n", d.text);
+		unit_bad++;
+		return false;
+	}
+	yes = allow_match(a, &p);
+	allow_free(a);
+	return yes;
+}
+
+static bool
+refused(const char *list, const char *words)
+{
+	struct allow *a = (struct allow *)&a;
+	struct diag d = { "" };
+
+	if (allow_parse(&a, list, &d) == 0 || a != NULL) {
+		allow_free(a);
+		return false;
+	}
+	if (strstr(d.text, words) == NULL)
+		printf("# %s\n", d.text);
+	return strstr(d.text, words) != NULL;
+}
+
+TEST(no_list_allows_everybody)
+{
+	CHECK(allowed(NULL, "192.0.2.1"));
+	CHECK(allowed("", "2001:db8::1"));
+	CHECK(allowed(" , ", "2001:db8::1"));
+}
+
+TEST(an_address_alone_is_itself_only)
+{
+	CHECK(allowed("192.0.2.7", "192.0.2.7"));
+	CHECK(!allowed("192.0.2.7", "192.0.2.6"));
+	CHECK(allowed("2001:db8::7", "2001:db8::7"));
+	CHECK(!allowed("2001:db8::7", "2001:db8::8"));
+	CHECK(!allowed("::1", "127.0.0.1"));
+}
+
+TEST(networks_end_at_their_prefix_to_the_bit)
+{
+	CHECK(allowed("10.0.0.0/8", "10.255.255.255"));
+	CHECK(!allowed("10.0.0.0/8", "11.0.0.0"));
+	CHECK(allowed("192.0.2.128/25", "192.0.2.128"));
+	CHECK(!allowed("192.0.2.128/25", "192.0.2.127"));
+	CHECK(allowed("192.0.2.4/31", "192.0.2.5"));
+	CHECK(!allowed("192.0.2.4/31", "192.0.2.6"));
+	CHECK(allowed("192.0.2.4/32", "192.0.2.4"));
+	CHECK(allowed("2001:db8::/33", "2001:db8:7fff::1"));
+	CHECK(!allowed("2001:db8::/33", "2001:db8:8000::1"));
+}
+
+TEST(bits_behind_the_prefix_do_not_count)
+{
+	CHECK(allowed("10.1.2.3/8", "10.9.9.9"));
+	CHECK(allowed("2001:db8::1/32", "2001:db8:1::"));
+}
+
+TEST(all_of_ipv4_and_all_of_ipv6_are_two_things)
+{
+	CHECK(allowed("0.0.0.0/0", "203.0.113.9"));
+	CHECK(!allowed("0.0.0.0/0", "2001:db8::1"));
+	CHECK(allowed("::/0", "2001:db8::1"));
+	CHECK(!allowed("::/0", "203.0.113.9"));
+	CHECK(allowed("0.0.0.0/0, ::/0", "203.0.113.9"));
+}
+
+TEST(mapped_networks_are_ipv4)
+{
+	CHECK(allowed("::ffff:10.0.0.0/104", "10.1.1.1"));
+	CHECK(!allowed("::ffff:10.0.0.0/104", "11.1.1.1"));
+	CHECK(allowed("::ffff:192.0.2.1", "192.0.2.1"));
+	CHECK(allowed("10.0.0.0/8", "::ffff:10.1.1.1"));
+}
+
+TEST(any_item_of_a_list_will_do)
+{
+	CHECK(allowed("10.0.0.0/8,192.0.2.1 2001:db8::/32", "192.0.2.1"));
+	CHECK(allowed("10.0.0.0/8,192.0.2.1 2001:db8::/32", "2001:db8::5"));
+	CHECK(!allowed("10.0.0.0/8,192.0.2.1 2001:db8::/32", "192.0.2.2"));
+}
+
+TEST(a_unix_socket_is_always_allowed)
+{
+	struct peer p = { .is_unix = true };
+	struct allow *a = NULL;
+
+	CHECK(allow_parse(&a, "192.0.2.1", NULL) == 0);
+	CHECK(allow_match(a, &p));
+	allow_free(a);
+}
+
+TEST(rubbish_is_refused_with_the_word_that_is_wrong)
+{
+	CHECK(refused("10.0.0.0/33", "10.0.0.0/33"));
+	CHECK(refused("2001:db8::/129", "0 to 128"));
+	CHECK(refused("10.0.0.0/", "10.0.0.0/"));
+	CHECK(refused("10.0.0.0/8x", "prefix length"));
+	CHECK(refused("10.0.0.0/-1", "prefix length"));
+	CHECK(refused("10.0.0.0/4294967304", "prefix length"));
+	CHECK(refused("10.0.0/8", "not an address"));
+	CHECK(refused("localhost", "localhost"));
+	CHECK(refused("192.0.2.1, nonsense", "nonsense"));
+	CHECK(refused("fe80::1%lo", "fe80::1%lo"));
+	CHECK(refused("1111111111111111111111111111111111111111111111111111111"
+	    "1111111111111111111111111", "too long"));
+}
+
+int
+main(void)
+{
+	RUN(no_list_allows_everybody);
+	RUN(an_address_alone_is_itself_only);
+	RUN(networks_end_at_their_prefix_to_the_bit);
+	RUN(bits_behind_the_prefix_do_not_count);
+	RUN(all_of_ipv4_and_all_of_ipv6_are_two_things);
+	RUN(mapped_networks_are_ipv4);
+	RUN(any_item_of_a_list_will_do);
+	RUN(a_unix_socket_is_always_allowed);
+	RUN(rubbish_is_refused_with_the_word_that_is_wrong);
+	return DONE();
+}
