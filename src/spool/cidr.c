@@ -8,7 +8,7 @@
 static int
 not_cidr(const char *text, struct diag *d)
 {
-	return diag_set(d, "\"%s\" is not an IPv4 or IPv6 address or network; "
+	return diag_set(d, "\"%.80s\" is not an IPv4 or IPv6 address or network; "
 	    "write for example 10.0.0.0/8 or 2001:db8::/32", text);
 }
 
@@ -68,7 +68,7 @@ record_check_cidr(const char *text, struct diag *d)
 	if (*slash == '\0')
 		return 0;
 	if (parse_prefix(slash + 1, bits, &prefix) == -1)
-		return diag_set(d, "\"%s\": what follows / must be a number "
+		return diag_set(d, "\"%.80s\": what follows / must be a number "
 		    "from 0 to %u", text, bits);
 	if (mask(addr, bits / 8, prefix))
 		return diag_set(d, "\"%s\" has bits outside its prefix; write "

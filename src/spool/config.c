@@ -29,15 +29,6 @@ check_dir(const char *value, struct diag *d)
 	return 0;
 }
 
-static int
-check_account(const char *value, struct diag *d)
-{
-	if (value[0] == '\0')
-		return diag_set(d, "the name is empty; write a name, or leave "
-		    "the line out");
-	return 0;
-}
-
 #define AT(member) .offset = offsetof(struct config, member)
 #define K UINT64_C(1024)
 #define M (K * 1024)
@@ -61,11 +52,11 @@ const struct key config_keys[] = {
 	    .value = "10", .min = 1, .max = 86400, .arg = "SECONDS",
 	    .help = "how often the spool is read again without a hint" },
 	{ .name = "user", .type = KEY_STRING, AT(user),
-	    .value = "nbdmux", .check = check_account,
+	    .value = "nbdmux",
 	    .flags = KEY_RESTART, .arg = "NAME",
 	    .help = "who the daemon becomes when it is started as root" },
 	{ .name = "group", .type = KEY_STRING, AT(group),
-	    .check = check_account, .flags = KEY_RESTART, .arg = "NAME",
+	    .flags = KEY_RESTART, .arg = "NAME",
 	    .help = "its group, by default the user's own" },
 	{ .name = "image-dirs", .type = KEY_LIST, AT(image_dirs),
 	    .check = check_dir, .arg = "DIRECTORY,...",
@@ -175,7 +166,7 @@ listen_item(struct listen_addr *a, const char *item, size_t len,
 	char text[128];
 
 	if (len >= sizeof(text))
-		return diag_set(d, "listen: \"%.*s\" is too long", (int)len,
+		return diag_set(d, "\"listen\": \"%.*s\" is too long", (int)len,
 		    item);
 	memcpy(text, item, len);
 	text[len] = '\0';
@@ -189,25 +180,20 @@ check_addresses(const char *list, struct diag *d)
 	struct listen_addr a, b;
 	const char *one, *two, *rest, *cursor = list;
 	size_t len, size;
-	unsigned count = 0;
 
 	while ((one = text_item(&cursor, &len)) != NULL) {
 		if (listen_item(&a, one, len, d) == -1)
 			return -1;
-		count++;
 		rest = cursor;
 		while ((two = text_item(&rest, &size)) != NULL) {
 			if (listen_item(&b, two, size, d) == -1)
 				return -1;
 			if (same_address(&a, &b))
-				return diag_set(d, "listen: \"%.*s\" stands "
+				return diag_set(d, "\"listen\": \"%.*s\" stands "
 				    "there twice; write it once", (int)size,
 				    two);
 		}
 	}
-	if (count == 0)
-		return diag_set(d, "listen: there is no address; write for "
-		    "example *:%d", CONFIG_PORT);
 	return 0;
 }
 
@@ -215,12 +201,15 @@ int
 config_check(const struct config *c, struct diag *d)
 {
 	if (c->listen == NULL)
-		return diag_set(d, "listen: there is no address; write for "
+		return diag_set(d, "\"listen\": there is no address; write for "
 		    "example *:%d", CONFIG_PORT);
+	if (c->user == NULL)
+		return diag_set(d, "\"user\": there is no name; write one, or "
+		    "leave the line out for nbdmux");
 	if (check_addresses(c->listen, d) == -1)
 		return -1;
 	if (c->max_queued > c->max_memory)
-		return diag_set(d, "max-queued (%llu) is more than max-memory "
+		return diag_set(d, "\"max-queued\" (%llu) is more than \"max-memory\" "
 		    "(%llu); make it smaller",
 		    (unsigned long long)c->max_queued,
 		    (unsigned long long)c->max_memory);

@@ -6,6 +6,8 @@
 
 #include "spool/config.h"
 
+#define ADDRESS_MAX 255 /* bytes of text; well over any that is right */
+
 /* Digits alone, up to 65535; 0 lets the kernel choose a free port. */
 static int
 parse_port(const char *digits, unsigned *port)
@@ -100,6 +102,9 @@ config_listen(struct listen_addr *a, const char *text, struct diag *d)
 	const char *port = text;
 
 	memset(a, 0, sizeof(*a));
+	if (strlen(text) > ADDRESS_MAX)
+		return diag_set(d, "\"%.40s...\" is too long for an address",
+		    text);
 	if (strncmp(text, "unix:", 5) == 0)
 		return parse_unix(a, text + 5, text, d);
 	if (text[0] == '[') {

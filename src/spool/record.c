@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "base/text.h"
 #include "spool/record.h"
 
 /* The protocol's limit on strings, and its rules on block sizes. */
@@ -21,35 +22,43 @@ const char *const mode_names[] = { "ro", "rw", "cow", NULL };
 static const struct {
 	const char *prefix, *what;
 } image_kinds[] = {
-	{ "memory:", "images in memory are not supported yet" },
-	{ "rbd:", "RBD images are not supported yet" },
-	{ "nbd:", "exports of other NBD servers are not supported yet" },
-	{ "nbds:", "exports of other NBD servers are not supported yet" },
-	{ "nbd+unix:", "exports of other NBD servers are not supported yet" },
-	{ "nbds+unix:", "exports of other NBD servers are not supported yet" },
-	{ "http:", "images on other machines are not supported yet" },
-	{ "https:", "images on other machines are not supported yet" },
-	{ "file:", "write the path alone" },
+	{ "memory:", "an image in memory" },
+	{ "rbd:", "an RBD image" },
+	{ "nbd:", "an export of another NBD server" },
+	{ "nbds:", "an export of another NBD server" },
+	{ "nbd+unix:", "an export of another NBD server" },
+	{ "nbds+unix:", "an export of another NBD server" },
+	{ "http:", "an image on another machine" },
+	{ "https:", "an image on another machine" },
 };
+
+/* Room for what a value begins with, in a message. */
+#define SHOWN 200
+static const char *
+show(char dst[SHOWN], const char *value)
+{
+	return text_escape(dst, SHOWN, value, strlen(value));
+}
 
 static int
 check_image(const char *value, struct diag *d)
 {
-	if (value[0] == '\0')
-		return diag_set(d, "the image is empty; write the absolute "
-		    "path of a file or block device");
+	char shown[SHOWN];
+	size_t len = strlen(value);
+
 	for (size_t i = 0; i < sizeof(image_kinds) / sizeof(*image_kinds); i++)
 		if (strncmp(value, image_kinds[i].prefix,
 		    strlen(image_kinds[i].prefix)) == 0)
-			return diag_set(d, "\"%s\": %s; write the absolute "
-			    "path of a file or block device", value,
+			return diag_set(d, "\"%s\" is %s, which is not "
+			    "supported yet; write the absolute path of a file "
+			    "or block device", show(shown, value),
 			    image_kinds[i].what);
 	if (value[0] != '/')
 		return diag_set(d, "\"%s\" is not an absolute path; write the "
-		    "whole path, beginning with /", value);
-	if (strlen(value) >= PATH_MAX)
+		    "whole path, beginning with /", show(shown, value));
+	if (len >= PATH_MAX)
 		return diag_set(d, "the path has %zu bytes; the most is %d",
-		    strlen(value), PATH_MAX - 1);
+		    len, PATH_MAX - 1);
 	return 0;
 }
 
