@@ -1,5 +1,7 @@
 /* cell: escaping and measuring with the C library's tables of widths. */
+#include <bsd/string.h>
 #include <locale.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <wchar.h>
@@ -45,6 +47,15 @@ character(const char *src, size_t *columns)
 	return n;
 }
 
+/* What most text is needs no locale. */
+static bool
+plain(const char *s)
+{
+	while (*s >= ' ' && *s <= '~')
+		s++;
+	return *s == '\0';
+}
+
 static size_t
 escape_byte(char out[5], unsigned char byte)
 {
@@ -56,9 +67,14 @@ escape_byte(char out[5], unsigned char byte)
 size_t
 cell_escape(char *dst, size_t size, const char *src)
 {
-	locale_t old, utf8 = utf8_enter(&old);
+	locale_t old, utf8;
 	size_t used = 0, columns = 0;
 
+	if (plain(src)) {
+		columns = strlcpy(dst, src, size);
+		return columns < size ? columns : size - 1;
+	}
+	utf8 = utf8_enter(&old);
 	while (*src != '\0') {
 		char escaped[5];
 		const char *from = src;
@@ -84,9 +100,12 @@ cell_escape(char *dst, size_t size, const char *src)
 size_t
 cell_clip(const char *text, size_t columns)
 {
-	locale_t old, utf8 = utf8_enter(&old);
+	locale_t old, utf8;
 	size_t used = 0, width, n;
 
+	if (plain(text))
+		return strnlen(text, columns);
+	utf8 = utf8_enter(&old);
 	while (text[used] != '\0') {
 		if ((n = character(text + used, &width)) == 0)
 			n = width = 1;
