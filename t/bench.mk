@@ -2,7 +2,7 @@
 # are left out with a reason.
 
 BENCH_PROGRAMS := nbdload nbdscale
-BENCH_nbdload  := nbdload load flow client stat proc
+BENCH_nbdload  := nbdload load flow reply pattern client stat proc
 BENCH_nbdscale := nbdscale client proc
 
 define bench_program

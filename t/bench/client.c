@@ -37,7 +37,7 @@ parse_unix(struct target *t, const char *path, struct diag *d)
 int
 target_parse(struct target *t, const char *text, struct diag *d)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *ai;
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *ai;
 	const char *colon, *host = text;
 	char name[256];
 	size_t len;
@@ -117,7 +117,7 @@ greet(struct client *c, struct diag *d)
 	    wire_get64(in + 8) != NBD_OPTION_MAGIC)
 		return diag_set(d, "not an NBD server of newstyle");
 	c->handshake = wire_get16(in + 16) &
-	    (NBD_FLAG_FIXED_NEWSTYLE | NBD_FLAG_NO_ZEROES);
+		       (NBD_FLAG_FIXED_NEWSTYLE | NBD_FLAG_NO_ZEROES);
 	/* the client's flags have the values of the server's */
 	wire_put32(out, c->handshake);
 	return put(c, out, sizeof(out), d);
@@ -126,7 +126,7 @@ greet(struct client *c, struct diag *d)
 int
 client_open(struct client *c, const struct target *t, struct diag *d)
 {
-	struct timeval limit = { .tv_sec = CLIENT_TIMEOUT };
+	struct timeval limit = {.tv_sec = CLIENT_TIMEOUT};
 	int on = 1;
 
 	memset(c, 0, sizeof(*c));
@@ -199,8 +199,8 @@ export_name(struct client *c, const char *export, struct diag *d)
 
 /* 2: go on reading replies; else as client_go(). */
 static int
-go_reply(struct client *c, const char *export, const struct reply *r,
-    struct diag *d)
+go_reply(
+    struct client *c, const char *export, const struct reply *r, struct diag *d)
 {
 	switch (r->type) {
 	case NBD_REP_ACK:

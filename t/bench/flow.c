@@ -1,4 +1,4 @@
-/* flow: requests out in batches, replies in and checked. */
+/* flow: opening, and requests out in batches. */
 #include <sys/uio.h>
 
 #include <errno.h>
@@ -7,18 +7,10 @@
 #include <time.h>
 
 #include "t/bench/flow.h"
+#include "t/bench/pattern.h"
 #include "wire/proto.h"
 
-#define SEND_BATCH 64  /* requests per system call */
-#define RECV_ROUNDS 16 /* reads before other connections have a turn */
-
-/*
- * Up to this size a payload is read together with the headers around it, one
- * system call for many replies; above, MSG_TRUNC drops it in the kernel
- * without copying.  With 16x8x4k against nbdkit the client needs 1.5 us per
- * reply in bulk, 3.6 us with MSG_TRUNC; with 64k it is 12 us and 8 us.
- */
-#define BULK_MAX (16 * 1024)
+#define SEND_BATCH 64 /* requests per system call */
 
 uint64_t
 flow_clock(void)
@@ -27,42 +19,11 @@ flow_clock(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) +
-	    (uint64_t)ts.tv_nsec;
+	       (uint64_t)ts.tv_nsec;
 }
 
-/* --- the pattern of nbdkit's pattern plugin: each big-endian 64-bit word
- * holds its own offset ----------------------------------------------------- */
-
-static unsigned char
-pattern_byte(uint64_t at)
-{
-	return (unsigned char)((at & ~UINT64_C(7)) >> (8 * (7 - (at & 7))));
-}
-
-static void
-pattern_fill(unsigned char *p, size_t len, uint64_t at)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		p[i] = pattern_byte(at + i);
-}
-
-static int
-pattern_check(const unsigned char *p, size_t len, uint64_t at, struct diag *d)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		if (p[i] != pattern_byte(at + i))
-			return diag_set(d,
-			    "wrong data at offset %llu: %#x, want %#x",
-			    (unsigned long long)(at + i), p[i],
-			    pattern_byte(at + i));
-	return 0;
-}
-
-/* --- opening --------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------
+ */
 
 static int
 allocate(struct flow *f)
@@ -78,9 +39,9 @@ allocate(struct flow *f)
 	    (p->write && p->verify && f->buffers == NULL))
 		return -1;
 	for (i = 0; p->write && i < p->depth; i++)
-		f->slots[i].payload = f->buffers != NULL ?
-		    f->buffers + i * p->block :
-		    (unsigned char *)(uintptr_t)p->payload;
+		f->slots[i].payload =
+		    f->buffers != NULL ? f->buffers + i * p->block
+				       : (unsigned char *)(uintptr_t)p->payload;
 	return 0;
 }
 
@@ -126,7 +87,8 @@ flow_open(struct flow *f, const struct plan *p, unsigned index, struct diag *d)
 	return 0;
 }
 
-/* --- requests -------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------
+ */
 
 static uint64_t
 next_block(struct flow *f)
@@ -146,8 +108,8 @@ next_block(struct flow *f)
 	return (uint64_t)(((unsigned __int128)x * f->blocks) >> 64);
 }
 
-static void
-issue(struct flow *f, unsigned index, uint64_t now)
+void
+flow_issue(struct flow *f, unsigned index, uint64_t now)
 {
 	const struct plan *p = f->plan;
 	struct slot *s = &f->slots[index];
@@ -155,7 +117,7 @@ issue(struct flow *f, unsigned index, uint64_t now)
 	s->offset = next_block(f) * p->block;
 	s->cookie = f->serial++ << 16 | index;
 	s->start = now;
-	s->busy = true;
+	s->state = SLOT_QUEUED;
 	wire_put32(s->header, NBD_REQUEST_MAGIC);
 	wire_put16(s->header + 4, 0);
 	wire_put16(s->header + 6, p->write ? NBD_CMD_WRITE : NBD_CMD_READ);
@@ -175,7 +137,7 @@ flow_begin(struct flow *f, struct meter *m)
 	unsigned i;
 
 	for (i = 0; i < f->plan->depth && f->quota > 0; i++)
-		issue(f, i, m->now);
+		flow_issue(f, i, m->now);
 }
 
 /* Requests from the queue as an I/O vector, without what is gone already. */
@@ -207,22 +169,21 @@ gather(struct flow *f, struct iovec *iov)
 static void
 advance(struct flow *f, size_t bytes)
 {
-	size_t message =
-	    WIRE_REQUEST + (f->plan->write ? f->plan->block : 0);
-	unsigned whole;
+	size_t message = WIRE_REQUEST + (f->plan->write ? f->plan->block : 0);
 
-	bytes += f->sent;
-	whole = (unsigned)(bytes / message);
-	f->sent = bytes % message;
-	f->first = (f->first + whole) % f->plan->depth;
-	f->queued -= whole;
+	for (bytes += f->sent; bytes >= message; bytes -= message) {
+		f->slots[f->queue[f->first]].state = SLOT_ASKED;
+		f->first = (f->first + 1) % f->plan->depth;
+		f->queued--;
+	}
+	f->sent = bytes;
 }
 
 int
 flow_send(struct flow *f, struct diag *d)
 {
 	struct iovec iov[2 * SEND_BATCH];
-	struct msghdr msg = { .msg_iov = iov };
+	struct msghdr msg = {.msg_iov = iov};
 	ssize_t n;
 
 	f->blocked = false;
@@ -242,152 +203,10 @@ flow_send(struct flow *f, struct diag *d)
 	return 0;
 }
 
-/* --- replies --------------------------------------------------------------- */
-
-static void
-complete(struct flow *f, struct slot *s, bool good, struct meter *m)
-{
-	s->busy = false;
-	f->inflight--;
-	if (!good)
-		m->errors++;
-	else if (m->now >= m->begin && m->now < m->end) {
-		m->ops++;
-		m->bytes += f->plan->block;
-		stat_add(&m->latency, m->now - s->start);
-	}
-	if (f->quota > 0 && m->now < m->end)
-		issue(f, (unsigned)(s - f->slots), m->now);
-}
-
-/* A whole header: simple replies are all that was agreed on. */
-static int
-reply(struct flow *f, struct meter *m, struct diag *d)
-{
-	uint64_t cookie = wire_get64(f->head + 8);
-	uint32_t error = wire_get32(f->head + 4);
-	unsigned index = cookie & 0xffff;
-	struct slot *s;
-
-	f->have = 0;
-	if (wire_get32(f->head) != NBD_SIMPLE_REPLY_MAGIC)
-		return diag_set(d, "a reply has the magic %#x, want %#x",
-		    wire_get32(f->head), NBD_SIMPLE_REPLY_MAGIC);
-	s = index < f->plan->depth ? &f->slots[index] : NULL;
-	if (s == NULL || !s->busy || s->cookie != cookie)
-		return diag_set(d, "a reply answers the cookie %#llx, "
-				   "which is not in flight",
-		    (unsigned long long)cookie);
-	if (error == 0 && !f->plan->write) {
-		f->reading = s;
-		f->left = f->plan->block;
-	} else
-		complete(f, s, error == 0, m);
-	return 0;
-}
-
-static void
-payload_gone(struct flow *f, size_t n, struct meter *m)
-{
-	f->left -= n;
-	if (f->left == 0)
-		complete(f, f->reading, true, m);
-}
-
-static int
-feed(struct flow *f, const unsigned char *p, size_t len, struct meter *m,
-    struct diag *d)
-{
-	size_t n;
-
-	for (; len > 0; p += n, len -= n) {
-		if (f->left == 0) {
-			n = sizeof(f->head) - f->have;
-			n = n < len ? n : len;
-			memcpy(f->head + f->have, p, n);
-			f->have += n;
-			if (f->have == sizeof(f->head) && reply(f, m, d) == -1)
-				return -1;
-			continue;
-		}
-		n = len < f->left ? len : (size_t)f->left;
-		if (f->plan->verify &&
-		    pattern_check(p, n,
-			f->reading->offset + f->plan->block - f->left, d) == -1)
-			return -1;
-		payload_gone(f, n, m);
-	}
-	return 0;
-}
-
-/*
- * One read: payload that is only dropped, a whole bunch of small replies, or
- * exactly the next header so that the payload behind it can be dropped.
- * Returns the bytes wanted; *flags is for recv().
- */
-static size_t
-wanted(const struct flow *f, int *flags)
-{
-	const struct plan *p = f->plan;
-
-	*flags = MSG_DONTWAIT;
-	if (p->write || p->verify || p->block <= BULK_MAX)
-		return FLOW_SCRATCH;
-	if (f->left == 0)
-		return sizeof(f->head) - f->have;
-	/* unix sockets know no MSG_TRUNC on a stream: copied after all */
-	if (!p->target.tcp)
-		return f->left < FLOW_SCRATCH ? (size_t)f->left : FLOW_SCRATCH;
-	*flags |= MSG_TRUNC;
-	return (size_t)f->left;
-}
-
-/* 1: there may be more; 0: not now; -1 with d set. */
-static int
-receive_once(struct flow *f, struct meter *m, struct diag *d)
-{
-	size_t want;
-	ssize_t n;
-	int flags;
-
-	want = wanted(f, &flags);
-	n = recv(f->client.fd, m->scratch, want, flags);
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
-		return 0;
-	if (n == -1)
-		return diag_errno(d, "cannot receive a reply");
-	if (n == 0)
-		return diag_set(d, "the server closed the connection with %u "
-				   "requests in flight", f->inflight);
-	m->now = flow_clock();
-	if (flags & MSG_TRUNC)
-		payload_gone(f, (size_t)n, m);
-	else if (feed(f, m->scratch, (size_t)n, m, d) == -1)
-		return -1;
-	return (size_t)n == want;
-}
-
-int
-flow_receive(struct flow *f, struct meter *m, struct diag *d)
-{
-	int rounds, more = 1;
-
-	for (rounds = 0; more == 1 && rounds < RECV_ROUNDS; rounds++) {
-		if ((more = receive_once(f, m, d)) == -1)
-			return -1;
-		/* what nobody has been asked for cannot be there */
-		if (f->inflight == f->queued)
-			more = 0;
-		if (f->queued > 0 && !f->blocked && flow_send(f, d) == -1)
-			return -1;
-	}
-	return 0;
-}
-
 void
 flow_close(struct flow *f)
 {
-	unsigned char disc[WIRE_REQUEST] = { 0 };
+	unsigned char disc[WIRE_REQUEST] = {0};
 
 	if (f->plan == NULL)
 		return;

@@ -25,7 +25,7 @@ struct plan {
 	uint64_t count; /* requests in all; 0: until the time is over */
 	uint64_t seed;
 	bool random, write;
-	bool verify; /* data is nbdkit's pattern */
+	bool verify;                  /* data is nbdkit's pattern */
 	const unsigned char *payload; /* of writes, block bytes */
 };
 
@@ -39,9 +39,15 @@ struct meter {
 	unsigned char *scratch;
 };
 
+enum slot_state {
+	SLOT_FREE,
+	SLOT_QUEUED, /* not sent, or only in part */
+	SLOT_ASKED   /* may be answered */
+};
+
 struct slot {
+	enum slot_state state;
 	uint64_t cookie, offset, start;
-	bool busy;
 	unsigned char header[WIRE_REQUEST];
 	unsigned char *payload; /* of a write, not NULL */
 };
@@ -57,23 +63,26 @@ struct flow {
 
 	uint16_t *queue; /* ring of slots whose requests are to be sent */
 	unsigned first, queued;
-	size_t sent; /* bytes of the first one that are gone */
+	size_t sent;  /* bytes of the first one that are gone */
 	bool blocked; /* the socket's buffer is full */
 
 	unsigned char head[WIRE_SIMPLE_REPLY];
-	size_t have; /* bytes of head */
-	uint64_t left; /* bytes of payload to come */
+	size_t have;          /* bytes of head */
+	uint64_t left;        /* bytes of payload to come */
 	struct slot *reading; /* whose payload that is */
 
 	unsigned char *buffers; /* payloads of verified writes */
 };
 
 /* Connect and take the export as number index of the plan's connections. */
-int flow_open(struct flow *f, const struct plan *p, unsigned index,
-    struct diag *d);
+int flow_open(
+    struct flow *f, const struct plan *p, unsigned index, struct diag *d);
 
 /* Put the first requests into the queue. */
 void flow_begin(struct flow *f, struct meter *m);
+
+/* The next request, in a slot that is free; now is when it begins. */
+void flow_issue(struct flow *f, unsigned slot, uint64_t now);
 
 /* Both: 0, or -1 with d set, after which the flow is of no use. */
 int flow_send(struct flow *f, struct diag *d);

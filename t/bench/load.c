@@ -36,7 +36,7 @@ struct snapshot {
 static int
 watch(struct worker *w, struct flow *f, int op)
 {
-	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = f };
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = f};
 
 	if (f->blocked)
 		ev.events |= EPOLLOUT;
@@ -107,13 +107,13 @@ work(struct worker *w)
 		if (n == -1)
 			return diag_errno(&w->diag, "cannot wait for replies");
 		if (n == 0)
-			return diag_set(&w->diag, "no reply for %d s",
-			    STALL / 1000);
+			return diag_set(
+			    &w->diag, "no reply for %d s", STALL / 1000);
 		for (i = 0; i < n; i++) {
 			if (handle(w, &ev[i]) == -1)
 				return -1;
 			last = last || w->meter.now >= w->meter.end ||
-			    ((struct flow *)ev[i].data.ptr)->quota == 0;
+			       ((struct flow *)ev[i].data.ptr)->quota == 0;
 		}
 	}
 	return 0;
@@ -129,7 +129,8 @@ work_thread(void *arg)
 	return NULL;
 }
 
-/* --- the clock ------------------------------------------------------------- */
+/* --- the clock -------------------------------------------------------------
+ */
 
 static void
 snapshot(struct snapshot *s, pid_t server)
@@ -139,7 +140,8 @@ snapshot(struct snapshot *s, pid_t server)
 	if (server == 0 || proc_usage(server, &s->server, NULL) == -1)
 		memset(&s->server, 0, sizeof(s->server));
 	getrusage(RUSAGE_SELF, &ru);
-	s->client = (uint64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) *
+	s->client =
+	    (uint64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) *
 		UINT64_C(1000000000) +
 	    (uint64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) * 1000;
 	s->time = flow_clock();
@@ -150,8 +152,8 @@ static void
 sleep_until(sem_t *done, uint64_t when)
 {
 	struct timespec ts = {
-		.tv_sec = (time_t)(when / UINT64_C(1000000000)),
-		.tv_nsec = (long)(when % UINT64_C(1000000000)),
+	    .tv_sec = (time_t)(when / UINT64_C(1000000000)),
+	    .tv_nsec = (long)(when % UINT64_C(1000000000)),
 	};
 
 	while (sem_clockwait(done, CLOCK_MONOTONIC, &ts) == -1)
@@ -183,11 +185,12 @@ take(struct result *r, const struct snapshot *a, const struct snapshot *b,
 	r->client_cpu = scale(b->client - a->client, r->elapsed, between);
 	r->server = b->server;
 	if (b->server.cpu_ns > a->server.cpu_ns)
-		r->server_cpu = scale(b->server.cpu_ns - a->server.cpu_ns,
-		    r->elapsed, between);
+		r->server_cpu = scale(
+		    b->server.cpu_ns - a->server.cpu_ns, r->elapsed, between);
 }
 
-/* --- threads --------------------------------------------------------------- */
+/* --- threads ---------------------------------------------------------------
+ */
 
 static int
 worker_start(struct worker *w, uint64_t block, struct diag *d)

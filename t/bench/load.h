@@ -9,14 +9,14 @@
 
 struct timing {
 	uint64_t warm, run; /* ns; no meaning when requests are counted */
-	pid_t server; /* process to measure; 0: none */
+	pid_t server;       /* process to measure; 0: none */
 };
 
 struct result {
 	struct meter total;
-	uint64_t elapsed; /* ns */
+	uint64_t elapsed;                /* ns */
 	uint64_t server_cpu, client_cpu; /* ns, meanwhile */
-	struct proc_usage server; /* at the end */
+	struct proc_usage server;        /* at the end */
 };
 
 /* 0, or -1 with d set.  Error replies are counted, they are no failure. */

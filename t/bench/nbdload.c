@@ -27,9 +27,9 @@ struct options {
 enum { OPT_JSON = 256, OPT_HELP };
 
 static const struct option longopts[] = {
-	{ "json", no_argument, NULL, OPT_JSON },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ NULL, 0, NULL, 0 },
+    {"json", no_argument, NULL, OPT_JSON},
+    {"help", no_argument, NULL, OPT_HELP},
+    {NULL, 0, NULL, 0},
 };
 
 static void
@@ -55,7 +55,8 @@ usage(FILE *out)
 	    out);
 }
 
-/* --- options --------------------------------------------------------------- */
+/* --- options ---------------------------------------------------------------
+ */
 
 static uint64_t
 number(const char *what, const char *text, uint64_t min, uint64_t max)
@@ -109,21 +110,51 @@ option(struct options *o, int c, const char *arg)
 	struct plan *p = &o->plan;
 
 	switch (c) {
-	case 'c': p->conns = (unsigned)number("-c", arg, 1, CONNS_MAX); break;
-	case 'd': p->depth = (unsigned)number("-d", arg, 1, DEPTH_MAX); break;
-	case 't': p->threads = (unsigned)number("-t", arg, 1, THREADS_MAX); break;
-	case 'b': p->block = block(arg); break;
-	case 'p': p->random = choice("-p", arg, "seq", "rand"); break;
-	case 'o': p->write = choice("-o", arg, "read", "write"); break;
-	case 'T': o->timing.run = seconds("-T", arg); break;
-	case 'w': o->timing.warm = seconds("-w", arg); break;
-	case 'n': p->count = number("-n", arg, 1, UINT64_MAX); break;
-	case 's': p->seed = number("-s", arg, 0, UINT64_MAX); break;
-	case 'V': p->verify = true; break;
-	case 'P': o->timing.server = (pid_t)number("-P", arg, 1, 1 << 30); break;
-	case OPT_JSON: o->json = true; break;
-	case OPT_HELP: usage(stdout); exit(0);
-	default: usage(stderr); exit(2);
+	case 'c':
+		p->conns = (unsigned)number("-c", arg, 1, CONNS_MAX);
+		break;
+	case 'd':
+		p->depth = (unsigned)number("-d", arg, 1, DEPTH_MAX);
+		break;
+	case 't':
+		p->threads = (unsigned)number("-t", arg, 1, THREADS_MAX);
+		break;
+	case 'b':
+		p->block = block(arg);
+		break;
+	case 'p':
+		p->random = choice("-p", arg, "seq", "rand");
+		break;
+	case 'o':
+		p->write = choice("-o", arg, "read", "write");
+		break;
+	case 'T':
+		o->timing.run = seconds("-T", arg);
+		break;
+	case 'w':
+		o->timing.warm = seconds("-w", arg);
+		break;
+	case 'n':
+		p->count = number("-n", arg, 1, UINT64_MAX);
+		break;
+	case 's':
+		p->seed = number("-s", arg, 0, UINT64_MAX);
+		break;
+	case 'V':
+		p->verify = true;
+		break;
+	case 'P':
+		o->timing.server = (pid_t)number("-P", arg, 1, 1 << 30);
+		break;
+	case OPT_JSON:
+		o->json = true;
+		break;
+	case OPT_HELP:
+		usage(stdout);
+		exit(0);
+	default:
+		usage(stderr);
+		exit(2);
 	}
 }
 
@@ -135,12 +166,16 @@ parse(struct options *o, int argc, char **argv)
 	int c;
 
 	*o = (struct options){
-		.plan = { .conns = 1, .depth = 1, .threads = 1, .block = 4096,
-		    .random = true, .export = "" },
-		.timing = { .warm = 300000000, .run = 2000000000 },
+	    .plan = {.conns = 1,
+		.depth = 1,
+		.threads = 1,
+		.block = 4096,
+		.random = true,
+		.export = ""},
+	    .timing = {.warm = 300000000, .run = 2000000000},
 	};
-	while ((c = getopt_long(argc, argv, "c:d:b:p:o:T:w:n:t:s:VP:",
-		    longopts, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "c:d:b:p:o:T:w:n:t:s:VP:", longopts,
+		    NULL)) != -1)
 		option(o, c, optarg);
 	if (argc - optind < 1 || argc - optind > 2) {
 		usage(stderr);
@@ -159,7 +194,8 @@ parse(struct options *o, int argc, char **argv)
 		errx(2, "-T: want more than 0 seconds");
 }
 
-/* --- the report ------------------------------------------------------------ */
+/* --- the report ------------------------------------------------------------
+ */
 
 static double
 per(uint64_t value, uint64_t count)
@@ -180,8 +216,7 @@ static void
 report_server(bool json, const struct result *r)
 {
 	item(json, "server_cpu_s", 3, (double)r->server_cpu / 1e9);
-	item(json, "server_us_op", 3,
-	    per(r->server_cpu, r->total.ops) / 1e3);
+	item(json, "server_us_op", 3, per(r->server_cpu, r->total.ops) / 1e3);
 	item(json, "server_s_gib", 4,
 	    per(r->server_cpu, r->total.bytes) / 1e9 * (1 << 30));
 	item(json, "server_rss_kib", 0, (double)r->server.rss / 1024);
@@ -197,8 +232,8 @@ report(const struct options *o, const struct result *r)
 	double s = (double)r->elapsed / 1e9;
 	bool json = o->json;
 
-	printf(json ? "{\"op\": \"%s\", \"pattern\": \"%s\"" :
-		      "op=%s pattern=%s",
+	printf(
+	    json ? "{\"op\": \"%s\", \"pattern\": \"%s\"" : "op=%s pattern=%s",
 	    p->write ? "write" : "read", p->random ? "rand" : "seq");
 	item(json, "conns", 0, p->conns);
 	item(json, "depth", 0, p->depth);

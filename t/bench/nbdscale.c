@@ -17,9 +17,9 @@
 #include "t/bench/client.h"
 #include "t/bench/proc.h"
 
-#define POLL_NS 200000    /* between attempts: an idle daemon stays idle */
-#define GIVE_UP 10.0      /* s until an export has to be visible */
-#define STATE_TEXT 8192   /* of a state file, that is enough */
+#define POLL_NS 200000  /* between attempts: an idle daemon stays idle */
+#define GIVE_UP 10.0    /* s until an export has to be visible */
+#define STATE_TEXT 8192 /* of a state file, that is enough */
 #define SUFFIX ".ini"
 
 static double
@@ -34,7 +34,7 @@ now(void)
 static void
 nap(long ns)
 {
-	struct timespec ts = { .tv_nsec = ns };
+	struct timespec ts = {.tv_nsec = ns};
 
 	nanosleep(&ts, NULL);
 }
@@ -60,8 +60,8 @@ publish(int spool, const char *name, const char *image)
 	snprintf(temporary, sizeof(temporary), ".%s.tmp", name);
 	snprintf(final, sizeof(final), "%s" SUFFIX, name);
 	len = snprintf(text, sizeof(text), "[export]\nimage = %s\n", image);
-	fd = openat(spool, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-	    0644);
+	fd = openat(
+	    spool, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd == -1 || write(fd, text, (size_t)len) != len ||
 	    fsync(fd) == -1 || close(fd) == -1 ||
 	    renameat(spool, temporary, spool, final) == -1 ||
@@ -118,7 +118,8 @@ visible(char **arg)
 	if (spool == -1)
 		err(1, "%s", arg[1]);
 	for (i = 0; i < n; i++) {
-		snprintf(name, sizeof(name), "added-%ld-%ld", (long)getpid(), i);
+		snprintf(
+		    name, sizeof(name), "added-%ld-%ld", (long)getpid(), i);
 		start = now();
 		publish(spool, name, arg[2]);
 		wait_visible(&t, name);
@@ -198,7 +199,8 @@ ready(char **arg)
 	}
 }
 
-/* --- list, cost ------------------------------------------------------------ */
+/* --- list, cost ------------------------------------------------------------
+ */
 
 /* TARGET N: the best, median of N listings in ms, and how long they are. */
 static int
@@ -239,8 +241,7 @@ cost(char **arg)
 	struct diag d;
 	uint64_t ns;
 
-	if (proc_usage(pid, &u, &d) == -1 ||
-	    proc_cpu_exact(pid, &ns, &d) == -1)
+	if (proc_usage(pid, &u, &d) == -1 || proc_cpu_exact(pid, &ns, &d) == -1)
 		errx(1, "%s", d.text);
 	printf("cpu_ns=%llu rss=%llu threads=%u\n", (unsigned long long)ns,
 	    (unsigned long long)u.rss, u.threads);
@@ -252,10 +253,10 @@ static const struct question {
 	int nargs;
 	int (*ask)(char **);
 } questions[] = {
-	{ "visible", "HOST:PORT SPOOL IMAGE N", 4, visible },
-	{ "ready", "STATE/exports N SECONDS PID", 4, ready },
-	{ "list", "HOST:PORT N", 2, list },
-	{ "cost", "PID", 1, cost },
+    {"visible", "HOST:PORT SPOOL IMAGE N", 4, visible},
+    {"ready", "STATE/exports N SECONDS PID", 4, ready},
+    {"list", "HOST:PORT N", 2, list},
+    {"cost", "PID", 1, cost},
 };
 
 int

@@ -32,7 +32,7 @@ value_of(size_t bucket)
 		return bucket;
 	shift = (unsigned)(bucket / STAT_SUB) - 1;
 	return ((uint64_t)(bucket % STAT_SUB + STAT_SUB) << shift) +
-	    ((UINT64_C(1) << shift) >> 1);
+	       ((UINT64_C(1) << shift) >> 1);
 }
 
 void

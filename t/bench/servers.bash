@@ -1,0 +1,175 @@
+# servers.bash: start, find ready and end the servers of the benchmark.  Each
+# serves $image read-write on loopback with what its package has as defaults.
+# Sourced by bench and scale.
+#
+# start_NAME sets pid[NAME] and port[NAME], or why[NAME] to say what is missing.
+# shellcheck shell=bash disable=SC2034,SC2154
+
+declare -A pid=() port=() why=()
+work=
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "${0##*/}: $*"; exit 1; }
+
+# A directory for the image ($1 bytes) and everything else.  A real file
+# system comes first: tmpfs cannot read without blocking (RWF_NOWAIT), so
+# servers that ask for that would be measured on a path that images on a disk
+# do not take.
+make_work()
+{
+	local dir
+	for dir in ${BENCH_DIR:-/var/tmp /tmp /dev/shm}; do
+		[[ -d $dir && -w $dir ]] || continue
+		(($(df --output=avail -B1 "$dir" | tail -n 1) > $1 + (256 << 20))) ||
+		    continue
+		work=$(mktemp -d "$dir/nbdmux-bench.XXXXXX") && return
+	done
+	die "no directory has room for $1 bytes; BENCH_DIR=DIR names one that has"
+}
+
+end_process()
+{
+	local i
+	kill "$1" 2>/dev/null || return 0
+	for ((i = 0; i < 50; i++)); do
+		kill -0 "$1" 2>/dev/null || break
+		sleep 0.1
+	done
+	kill -9 "$1" 2>/dev/null
+	wait "$1" 2>/dev/null
+	return 0
+}
+
+cleanup()
+{
+	local name
+	for name in "${!pid[@]}"; do
+		end_process "${pid[$name]}"
+	done
+	[[ -n $work ]] && rm -rf "$work"
+}
+
+is_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+free_port()
+{
+	local p
+	for ((;;)); do
+		p=$((20000 + RANDOM % 10000))
+		is_open "$p" || { echo "$p"; return; }
+	done
+}
+
+# wait_for SECONDS COMMAND...
+wait_for()
+{
+	local i n=$(($1 * 20))
+	shift
+	for ((i = 0; i < n; i++)); do
+		"$@" && return
+		sleep 0.05
+	done
+	return 1
+}
+
+# missing NAME PROGRAM PACKAGE
+missing()
+{
+	command -v "$2" >/dev/null && return 1
+	why[$1]="$2 is not installed (Debian's package $3)"
+}
+
+# launch NAME COMMAND...: in the background, its output in a file
+launch()
+{
+	local name=$1
+	shift
+	"$@" >"$work/$name.log" 2>&1 </dev/null &
+	pid[$name]=$!
+}
+
+# came_up NAME CONDITION...
+came_up()
+{
+	local name=$1
+	shift
+	wait_for 10 "$@" && return
+	why[$name]="did not start: $(tail -n 1 "$work/$name.log")"
+	[[ -n ${pid[$name]-} ]] && end_process "${pid[$name]}"
+	unset "pid[$name]"
+}
+
+start_nbdkit()
+{
+	missing nbdkit nbdkit nbdkit && return
+	port[nbdkit]=$(free_port)
+	launch nbdkit nbdkit -f -i 127.0.0.1 -p "${port[nbdkit]}" file "$image"
+	came_up nbdkit is_open "${port[nbdkit]}"
+}
+
+start_qemu-nbd()
+{
+	missing qemu-nbd qemu-nbd qemu-utils && return
+	port[qemu-nbd]=$(free_port)
+	launch qemu-nbd qemu-nbd -t -e 0 -f raw --cache=writeback -x img \
+	    -b 127.0.0.1 -p "${port[qemu-nbd]}" "$image"
+	came_up qemu-nbd is_open "${port[qemu-nbd]}"
+}
+
+# It forks for a client only as a daemon; its pid is in a file.
+start_nbd-server()
+{
+	missing nbd-server nbd-server nbd-server && return
+	port[nbd-server]=$(free_port)
+	cat >"$work/nbd-server.conf" <<-EOF
+		[generic]
+		listenaddr = 127.0.0.1
+		port = ${port[nbd-server]}
+		[img]
+		exportname = $image
+		flush = true
+		fua = true
+	EOF
+	nbd-server -C "$work/nbd-server.conf" -p "$work/nbd-server.pid" \
+	    >"$work/nbd-server.log" 2>&1 </dev/null
+	wait_for 5 test -s "$work/nbd-server.pid" &&
+	    pid[nbd-server]=$(<"$work/nbd-server.pid")
+	came_up nbd-server is_open "${port[nbd-server]}"
+}
+
+# nbdmux_ready EXPORT...: the daemon says that it serves them
+nbdmux_ready()
+{
+	local name
+	for name; do
+		grep -qs '^status = ready$' "$work/state/exports/$name.ini" ||
+		    return
+	done
+}
+
+# An empty spool and state; the caller fills the spool and launches.
+nbdmux_spool()
+{
+	rm -rf "$work/spool" "$work/state"
+	mkdir "$work/spool" "$work/state"
+}
+
+nbdmux_launch()
+{
+	port[nbdmux]=$(free_port)
+	launch nbdmux "$NBDMUX_BIN/nbdmuxd" -f -s "$work/spool" \
+	    -S "$work/state" --listen="127.0.0.1:${port[nbdmux]}" \
+	    --user="$(id -un)"
+}
+
+start_nbdmux()
+{
+	if [[ ! -x $NBDMUX_BIN/nbdmuxd ]]; then
+		why[nbdmux]="$NBDMUX_BIN/nbdmuxd is not built"
+		return
+	fi
+	nbdmux_spool
+	printf '[export]\nimage = %s\nmode = rw\n' "$image" >"$work/spool/img.ini"
+	nbdmux_launch
+	came_up nbdmux nbdmux_ready img
+}
