@@ -84,7 +84,7 @@ put_head(char *text, size_t size, enum log_level level)
 	char when[32];
 	struct timespec now;
 
-	switch (target) {
+	switch (atomic_load(&target)) {
 	case TARGET_SYSLOG:
 		text[0] = '\0';
 		return 0;

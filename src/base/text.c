@@ -155,13 +155,22 @@ distance(const char *a, size_t alen, const char *b, size_t blen)
 	return prev[blen];
 }
 
+/* Up to a third of the longer word's letters may be wrong, but not all. */
+static bool
+near_enough(unsigned edits, size_t wordlen, size_t namelen)
+{
+	size_t most = (wordlen > namelen ? wordlen : namelen) / 3;
+
+	return edits <= (most > 1 ? most : 1) && edits < wordlen;
+}
+
 const char *
 text_nearest(const char *word, const char *const *names, size_t count,
     size_t stride)
 {
 	size_t len = strlen(word), nlen, i;
-	unsigned d, best = len / 3 > 1 ? (unsigned)(len / 3) + 1 : 2;
 	const char *nearest = NULL, *name;
+	unsigned edits, best = WORD_MAX;
 
 	if (len > WORD_MAX)
 		return NULL;
@@ -170,10 +179,9 @@ text_nearest(const char *word, const char *const *names, size_t count,
 		nlen = strlen(name);
 		if (nlen > WORD_MAX)
 			continue;
-		d = distance(word, len, name, nlen);
-		/* A word of which nothing is left is not a misspelling. */
-		if (d < best && d < len) {
-			best = d;
+		edits = distance(word, len, name, nlen);
+		if (edits < best && near_enough(edits, len, nlen)) {
+			best = edits;
 			nearest = name;
 		}
 	}
