@@ -1,0 +1,53 @@
+#!/usr/bin/env bats
+# The protocol, rule by rule, with raw packets.
+# Rules about an image that fails, by way of t/lib/faultio.c.
+
+load helper
+load lib/protocol
+
+setup()
+{
+	FAULTS=$BATS_TEST_TMPDIR/faults
+	: >"$FAULTS"
+	with_faults "$FAULTS" protocol_daemon
+}
+
+teardown()
+{
+	: >"$FAULTS.none"
+	mv "$FAULTS.none" "$FAULTS"
+	stop_daemon
+}
+
+@test "TX-12 every error is one of those that NBD has" {
+	raw TX_12 faults="$FAULTS" \
+	    errnos=EIO,ENXIO,ESTALE,EBADF,ENOMEM,EOPNOTSUPP,ETIMEDOUT,EPERM,EACCES,EROFS,ENOSPC,EDQUOT,EFBIG,EREMOTEIO,ENODEV,EILSEQ
+}
+
+@test "RD-12 READ that fails has an error and no payload" {
+	raw RD_12 faults="$FAULTS"
+}
+
+@test "RD-13 READ that fails after its header went out ends the connection" {
+	raw RD_13 faults="$FAULTS"
+}
+
+@test "WR-10 errors of the image become those of NBD" {
+	raw WR_10 faults="$FAULTS"
+}
+
+@test "WR-11 a short write is completed, or an error" {
+	raw WR_11 faults="$FAULTS"
+}
+
+@test "WZ-07 without FAST_ZERO nothing gets ENOTSUP, also where the file system cannot zero" {
+	raw WZ_07 faults="$FAULTS"
+}
+
+@test "FL-07 a FLUSH that failed stays failed" {
+	raw FL_07 faults="$FAULTS"
+}
+
+@test "FL-10 FLUSH covers writes already answered while others are held up" {
+	raw FL_10 faults="$FAULTS"
+}
