@@ -87,8 +87,9 @@ static void
 result_name(char *dst, size_t size, const char *path, const struct format *f)
 {
 	const char *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
-	size_t stem = dot != NULL && slash != NULL && dot > slash + 1 ?
-	    (size_t)(dot - path) : strlen(path);
+	const char *base = slash != NULL ? slash + 1 : path;
+	size_t stem = dot != NULL && dot > base ? (size_t)(dot - path) :
+	    strlen(path);
 
 	snprintf(dst, size, "%.*s%s", (int)stem, path, f->suffix);
 	if (strcmp(dst, path) == 0)

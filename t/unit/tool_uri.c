@@ -1,0 +1,93 @@
+/* uri: what clients are told is what reaches the export. */
+#include "tool/uri.h"
+
+#include <limits.h>
+#include <unistd.h>
+
+#include "unit.h"
+
+static struct buf b;
+
+static const char *
+uri(const char *listen)
+{
+	buf_free(&b);
+	buf_init(&b, 4096);
+	return uri_format(&b, listen, "lab.example", "disk") == 0 ? b.data :
+	    NULL;
+}
+
+static const char *
+best(const char *listen)
+{
+	static char text[512];
+	char host[HOST_NAME_MAX + 1] = "", *at;
+
+	buf_free(&b);
+	buf_init(&b, 4096);
+	if (uri_best(&b, listen, "disk") != 0)
+		return NULL;
+	gethostname(host, sizeof(host) - 1);
+	at = strstr(b.data, host);
+	if (host[0] == '\0' || at == NULL)
+		return b.data;
+	snprintf(text, sizeof(text), "%.*sHOST%s", (int)(at - b.data), b.data,
+	    at + strlen(host));
+	return text;
+}
+
+TEST(the_default_port_is_left_out)
+{
+	CHECK_STR(uri("192.0.2.1:10809"), "nbd://192.0.2.1/disk");
+	CHECK_STR(uri("192.0.2.1:10810"), "nbd://192.0.2.1:10810/disk");
+}
+
+TEST(wildcards_become_the_host_name)
+{
+	CHECK_STR(uri("0.0.0.0:10809"), "nbd://lab.example/disk");
+	CHECK_STR(uri("[::]:1"), "nbd://lab.example:1/disk");
+	CHECK_STR(uri("*:10809"), "nbd://lab.example/disk");
+}
+
+TEST(ipv6_addresses_stand_in_brackets)
+{
+	CHECK_STR(uri("[::1]:10809"), "nbd://[::1]/disk");
+	CHECK_STR(uri("[2001:db8::1]:7"), "nbd://[2001:db8::1]:7/disk");
+}
+
+TEST(unix_sockets_are_a_parameter)
+{
+	CHECK_STR(uri("unix:/run/n.sock"),
+	    "nbd+unix:///disk?socket=/run/n.sock");
+	CHECK_STR(uri("unix:/a&b%c"), "nbd+unix:///disk?socket=/a%26b%25c");
+}
+
+TEST(the_address_that_most_clients_reach_is_told)
+{
+	CHECK_STR(best("unix:/s, 127.0.0.1:5, 192.0.2.1:6, [::]:7"),
+	    "nbd://HOST:7/disk");
+	CHECK_STR(best("unix:/s 127.0.0.1:5 192.0.2.1:6"),
+	    "nbd://192.0.2.1:6/disk");
+	CHECK_STR(best("unix:/s, [::1]:5, 127.0.0.1:5"), "nbd://[::1]:5/disk");
+	CHECK_STR(best("unix:/s"), "nbd+unix:///disk?socket=/s");
+}
+
+TEST(without_an_address_there_is_no_uri)
+{
+	CHECK(best(NULL) == NULL);
+	CHECK(best("") == NULL);
+	CHECK(best("nonsense") == NULL);
+}
+
+int
+main(void)
+{
+	RUN(the_default_port_is_left_out);
+	RUN(wildcards_become_the_host_name);
+	RUN(ipv6_addresses_stand_in_brackets);
+	RUN(unix_sockets_are_a_parameter);
+	RUN(the_address_that_most_clients_reach_is_told);
+	RUN(without_an_address_there_is_no_uri);
+	buf_free(&b);
+	return DONE();
+}
