@@ -60,8 +60,8 @@ parse_network(struct network *n, const char *item, size_t len, struct diag *d)
 
 	memset(n, 0, sizeof *n);
 	if (len >= sizeof text)
-		return diag_set(d, "an address in allow is too long: \"%.40s...\"",
-		    item);
+		return diag_set(d, "an address in allow is too long: "
+		    "\"%.40s...\"", item);
 	memcpy(text, item, len);
 	text[len] = '\0';
 	slash = strchr(text, '/');

@@ -97,7 +97,10 @@ int backend_read_now(struct backend *b, void *data, uint64_t offset,
 enum io_verdict backend_work(struct backend *b, struct io *io);
 void backend_free(struct backend *b); /* NULL is allowed */
 
-/* A regular file or block device; the descriptor is the backend's then. */
+/*
+ * A regular file or block device.  The descriptor is the backend's then; it
+ * stays the caller's when there is none (NULL, d set).
+ */
 struct backend *file_backend(int fd, uint64_t size, bool writable,
     struct diag *d);
 
@@ -110,7 +113,8 @@ struct backend *pattern_backend(uint64_t size, struct diag *d);
 
 /*
  * For tests of asynchrony: wraps inner (owned then), refuses every submit
- * with IO_BLOCK and answers work from a thread of its own after delay_us.
+ * with IO_BLOCK and answers work from a thread of its own after delay_us, in
+ * the order of arrival.  NULL: inner is still the caller's.
  */
 struct backend *delay_backend(struct backend *inner, unsigned delay_us,
     struct diag *d);

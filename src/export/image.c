@@ -1,168 +1,20 @@
-/*
- * image: the way from an export's path to a file, under the policy of
- * image-dirs, and what the file must be.
- */
+/* image: what a file must be to be served, and which one it is. */
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/fs.h>
-#include <linux/openat2.h>
 #include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/text.h"
-#include "export/image.h"
-
-#define RACE_RETRIES 16
+#include "export/imagepath.h"
 
 /* What an image must be; enough to tell a FIFO without opening it. */
 #define LOOK (O_PATH | O_CLOEXEC)
 /* A FIFO or a tape that came meanwhile must neither block nor take over. */
 #define OPEN (O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
-
-/* The next component of a path, past slashes and "."; len 0 at the end. */
-static const char *
-component(const char *p, size_t *len)
-{
-	for (;;) {
-		p += strspn(p, "/");
-		*len = strcspn(p, "/");
-		if (*len != 1 || *p != '.')
-			return p;
-		p++;
-	}
-}
-
-/*
- * What of path is beneath dir (len bytes), by their words alone; NULL when
- * it is not.  The kernel judges what the rest of the path leads to.
- */
-static const char *
-beneath(const char *path, const char *dir, size_t len)
-{
-	char copy[PATH_MAX];
-	const char *d;
-	size_t dn, pn;
-
-	if (len >= sizeof copy)
-		return NULL;
-	memcpy(copy, dir, len);
-	copy[len] = '\0';
-	for (d = component(copy, &dn); dn > 0; d = component(d + dn, &dn)) {
-		path = component(path, &pn);
-		if (pn != dn || memcmp(path, d, dn) != 0)
-			return NULL;
-		path += pn;
-	}
-	path = component(path, &pn);
-	return pn == 0 ? "." : path;
-}
-
-static int
-open_beneath(int dirfd, const char *rest, int flags)
-{
-	struct open_how how = {
-		.flags = (uint64_t)flags,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
-	};
-	int fd, tries = RACE_RETRIES;
-
-	/* EAGAIN: a rename elsewhere made the kernel unsure about a "..". */
-	do {
-		fd = (int)syscall(SYS_openat2, dirfd, rest, &how, sizeof how);
-	} while (fd == -1 && (errno == EINTR || errno == EAGAIN) && tries-- > 0);
-	return fd;
-}
-
-static int
-why_not(const char *path, const char *dir, int len, struct diag *d)
-{
-	switch (errno) {
-	case EXDEV:
-		return diag_set(d, "cannot serve \"%s\": leads out of %.*s; a "
-		    "link there must be relative and stay beneath it", path,
-		    len, dir);
-	case ENOSYS:
-		return diag_set(d, "cannot serve \"%s\": image-dirs needs a "
-		    "kernel with openat2, Linux 5.6 or newer", path);
-	case ELOOP:
-		return diag_set(d, "cannot serve \"%s\": too many links, or "
-		    "one that only the kernel may follow", path);
-	default:
-		return diag_errno(d, "cannot serve \"%s\"", path);
-	}
-}
-
-static int
-open_in_dir(const char *path, const char *rest, const char *dir, size_t len,
-    int flags, struct diag *d)
-{
-	char name[PATH_MAX];
-	int dirfd, fd, error;
-
-	memcpy(name, dir, len); /* fits: beneath() has seen it */
-	name[len] = '\0';
-	dirfd = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (dirfd == -1)
-		return diag_errno(d, "cannot serve \"%s\": the directory %s "
-		    "of image-dirs", path, name);
-	fd = open_beneath(dirfd, rest, flags);
-	error = errno;
-	close(dirfd);
-	errno = error;
-	if (fd == -1)
-		why_not(path, dir, (int)len, d);
-	return fd;
-}
-
-/* Each directory of the list that the path begins with, until one has it. */
-static int
-open_in_dirs(const char *path, const char *dirs, int flags, struct diag *d)
-{
-	const char *cursor = dirs, *dir, *rest;
-	bool tried = false;
-	size_t len;
-	int fd;
-
-	while ((dir = text_item(&cursor, &len)) != NULL) {
-		rest = beneath(path, dir, len);
-		if (rest == NULL)
-			continue;
-		tried = true;
-		fd = open_in_dir(path, rest, dir, len, flags, d);
-		if (fd != -1)
-			return fd;
-	}
-	if (!tried) {
-		errno = EXDEV;
-		diag_set(d, "cannot serve \"%s\": it is not beneath "
-		    "image-dirs (%s)", path, dirs);
-	}
-	return -1;
-}
-
-static int
-open_path(const char *path, const char *dirs, int flags, struct diag *d)
-{
-	int fd;
-
-	if (path[0] != '/') {
-		errno = EINVAL;
-		return diag_set(d, "cannot serve \"%s\": an image is named by "
-		    "an absolute path", path);
-	}
-	if (dirs != NULL)
-		return open_in_dirs(path, dirs, flags, d);
-	fd = open(path, flags);
-	if (fd == -1)
-		diag_errno(d, "cannot serve \"%s\"", path);
-	return fd;
-}
 
 static const char *
 kind(mode_t mode)
@@ -224,7 +76,7 @@ look(const char *path, const char *dirs, struct stat *st, struct diag *d)
 			return diag_errno(d, "cannot serve \"%s\"", path);
 		return check_kind(path, st, d);
 	}
-	fd = open_path(path, dirs, LOOK, d);
+	fd = image_path_open(path, dirs, LOOK, d);
 	if (fd == -1)
 		return -1;
 	rc = fstat(fd, st);
@@ -261,14 +113,14 @@ static int
 open_checked(const char *path, bool writable, const char *dirs,
     struct stat *st, struct diag *d)
 {
-	int fd, error;
+	int fd, error, flags = OPEN | (writable ? O_RDWR : O_RDONLY);
 
 	if (look(path, dirs, st, d) == -1) {
 		if (errno == EACCES)
 			explain_permission(writable, d);
 		return -1;
 	}
-	fd = open_path(path, dirs, OPEN | (writable ? O_RDWR : O_RDONLY), d);
+	fd = image_path_open(path, dirs, flags, d);
 	if (fd == -1) {
 		if (errno == EACCES)
 			explain_permission(writable, d);
@@ -297,9 +149,10 @@ image_open(const char *path, bool writable, const char *dirs,
 	fd = open_checked(path, writable, dirs, &st, d);
 	if (fd == -1)
 		return -1;
-	if (identify(path, fd, &st, id, d) == 0 &&
-	    fcntl(fd, F_SETFL, 0) == 0)
+	if (identify(path, fd, &st, id, d) == 0) {
+		(void)fcntl(fd, F_SETFL, 0); /* O_NONBLOCK has done its job */
 		return fd;
+	}
 	error = errno;
 	close(fd);
 	errno = error;

@@ -114,7 +114,10 @@ enum refusal registry_acquire(struct registry *r, const char *name, size_t len,
     const struct peer *p, bool join, struct generation **out, struct diag *d);
 void registry_leave(struct generation *g); /* and unrefs it */
 
-/* The catalog at this moment, referenced; what each entry tells a client. */
+/*
+ * The catalog at this moment, referenced; what each entry tells a client.
+ * Exports that are being removed are not in it.  NULL when memory ran out.
+ */
 struct catalog_entry {
 	char name[NAME_SIZE];
 	struct generation *generation; /* held; NULL when failed */

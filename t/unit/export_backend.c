@@ -103,7 +103,7 @@ TEST(requests_of_no_length_succeed)
 	backend_free(b);
 }
 
-/* --- delay ----------------------------------------------------------------- */
+/* --- delay --------------------------------------------------------------- */
 
 struct waiter {
 	pthread_mutex_t lock;

@@ -311,7 +311,7 @@ TEST(preferred_blocks_are_a_power_of_two_in_bounds)
 	end(b);
 }
 
-/* --- losing data ----------------------------------------------------------- */
+/* --- losing data --------------------------------------------------------- */
 
 TEST(a_flush_that_failed_stays_failed)
 {
@@ -347,7 +347,7 @@ TEST(a_write_without_room_is_the_clients_alone)
 	end(b);
 }
 
-/* --- block devices --------------------------------------------------------- */
+/* --- block devices ------------------------------------------------------- */
 
 static void
 check_device(struct backend *b)

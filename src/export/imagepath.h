@@ -1,0 +1,11 @@
+/* imagepath: opens a path under the policy of image-dirs. */
+#ifndef EXPORT_IMAGEPATH_H
+#define EXPORT_IMAGEPATH_H
+
+#include "export/image.h"
+
+/* open(2) with these flags; -1 with errno and d set. */
+int image_path_open(const char *path, const char *dirs, int flags,
+    struct diag *d);
+
+#endif
