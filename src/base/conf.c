@@ -305,7 +305,7 @@ conf_parse(const char *text, size_t len, const char *file,
 	r.d = d;
 	result = ini_parse_stream(on_read, &r, on_name, &r);
 	if (!r.failed && result != 0) {
-		diag_set(d, "the line cannot be understood; write name = value");
+		diag_set(d, "the line is not understood; write name = value");
 		fail(&r);
 	} else if (!r.failed && r.begun == 0) {
 		diag_set(d, "the section is missing; put the line [%s] before "

@@ -124,6 +124,8 @@ TEST(a_name_can_be_set_once)
 	REFUSES("[export]\na=1\nb=2\na=3\n",
 	    "4: \"a\" is set twice (first on line 2); keep one");
 	CHECK_STR(seen, "2:a=1|3:b=2|");
+	REFUSES("[export]\na=1\nb=2\nb=\n",
+	    "4: \"b\" is set twice (first on line 3); keep one");
 	READS("[export]\na=1\naa=2\na-=3\n", "2:a=1|3:aa=2|4:a-=3|");
 }
 
