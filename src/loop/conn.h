@@ -1,0 +1,60 @@
+/*
+ * conn: a client's connection: a socket, a session, and what the loop has to
+ * know about both.  It lives on one loop; all calls are from its thread.
+ */
+#ifndef LOOP_CONN_H
+#define LOOP_CONN_H
+
+#include <bsd/sys/queue.h>
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "loop/loop.h"
+#include "loop/settings.h"
+#include "session/session.h"
+
+enum conn_state {
+	CONN_OPEN,    /* the session talks */
+	CONN_CLOSING, /* the last output is being sent */
+	CONN_DEAD     /* socket closed; workers still hold some of its memory */
+};
+
+struct conn {
+	TAILQ_ENTRY(conn) link;
+	TAILQ_ENTRY(conn) run_link;
+	bool runnable; /* is in the loop's list of those */
+	bool stopping; /* to be closed as soon as nothing is in flight */
+	bool logged;   /* a line was logged when it began to be served */
+	enum conn_state state;
+	enum session_verdict verdict;
+	struct loop *loop;
+	int fd;
+	ev_io io;
+	ev_timer timer; /* handshake, or closing */
+	struct session *session;
+	struct chunk *stash; /* input that the session has not taken yet */
+	struct settings *settings;
+	struct peer peer;
+	uint32_t stats_slot;
+};
+
+/*
+ * Serve the socket (owned then, also on failure: it is closed and the peer
+ * is taken from the limits).
+ */
+void conn_open(struct loop *l, int fd, const struct peer *peer);
+
+/* Give it a turn in the next round of the loop. */
+void conn_runnable(struct conn *c);
+
+/* One turn: run the session on what is there, send, watch. */
+void conn_run(struct conn *c);
+
+/* End it when what is in flight is answered; the reason is static text. */
+void conn_shutdown(struct conn *c, const char *reason);
+/* End it at once. */
+void conn_abort(struct conn *c, const char *reason);
+
+#endif

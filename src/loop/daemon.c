@@ -1,0 +1,349 @@
+/* daemon: the start as a checklist, each step with its own error. */
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bsd/unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "loop/daemon.h"
+#include "loop/listen.h"
+#include "loop/privilege.h"
+#include "loop/server.h"
+#include "spool/state.h"
+#include "spool/view.h"
+
+/* What start-up has opened so far. */
+struct start {
+	const struct daemon_options *options;
+	struct settings *settings;
+	struct identity identity;
+	int statefd, lockfd, spoolfd, parentfd;
+	struct listeners *listeners;
+	struct server *server;
+};
+
+static int
+override(struct config *c, const struct daemon_options *o, struct diag *d)
+{
+	for (size_t i = 0; i < o->count; i++)
+		if (keys_set(config_keys, c, o->overrides[i].name,
+		    o->overrides[i].value, d) == -1)
+			return diag_prefix(d, "option --%s",
+			    o->overrides[i].name);
+	if (o->verbose)
+		c->log_level = LEVEL_DEBUG;
+	return 0;
+}
+
+/* The file, then the options: also what SIGHUP does. */
+static struct settings *
+load(void *arg, struct diag *d)
+{
+	const struct daemon_options *o = arg;
+	struct settings *s = NULL;
+	struct config c;
+
+	config_init(&c);
+	if (config_read(&c, o->places.conf, o->places.conf_given, d) == 0 &&
+	    override(&c, o, d) == 0 && config_check(&c, d) == 0) {
+		s = settings_new(&c);
+		if (s == NULL)
+			diag_errno(d, "cannot keep the configuration");
+	}
+	config_clear(&c);
+	return s;
+}
+
+static int
+step_settings(struct start *s, struct diag *d)
+{
+	s->settings = load((void *)s->options, d);
+	if (s->settings == NULL)
+		return -1;
+	log_open(s->settings->config.log == CONFIG_LOG_SYSLOG, "nbdmuxd");
+	log_set_level(s->settings->config.log_level);
+	return 0;
+}
+
+static int
+step_identity(struct start *s, struct diag *d)
+{
+	if (geteuid() == 0 && strcmp(s->settings->config.user, "root") == 0)
+		log_warning("start", "running as root, as \"user\" says");
+	return privilege_find(&s->identity, &s->settings->config, d);
+}
+
+/* The parent waits until clients can connect, so that scripts need not. */
+static int
+step_background(struct start *s, struct diag *d)
+{
+	char ok = 1;
+	int fds[2], status = 1;
+	pid_t pid;
+
+	if (!s->options->background)
+		return 0;
+	if (pipe2(fds, O_CLOEXEC) == -1 || (pid = fork()) == -1)
+		return diag_errno(d, "cannot go to the background");
+	if (pid > 0) {
+		close(fds[1]);
+		if (read(fds[0], &ok, 1) == 1)
+			_exit(0);
+		waitpid(pid, &status, 0);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+	}
+	close(fds[0]);
+	s->parentfd = fds[1];
+	setsid();
+	return chdir("/") == -1 ? diag_errno(d, "cannot change to /") : 0;
+}
+
+static int
+step_descriptors(struct start *s, struct diag *d)
+{
+	(void)s;
+	(void)d;
+	privilege_raise_descriptors();
+	return 0;
+}
+
+static int
+step_state(struct start *s, struct diag *d)
+{
+	const char *path = s->options->places.state;
+
+	if (file_mkdirs(path, 0755, d) == -1)
+		return -1;
+	s->statefd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->statefd == -1)
+		return diag_errno(d, "cannot open the state directory %s",
+		    path);
+	s->lockfd = state_lock(s->statefd, d);
+	if (s->lockfd == -1)
+		return diag_prefix(d, "%s", path);
+	return 0;
+}
+
+/* Two daemons on one spool would answer for each other's exports. */
+static int
+step_spool(struct start *s, struct diag *d)
+{
+	const char *path = s->options->places.spool;
+
+	s->spoolfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->spoolfd == -1)
+		return diag_errno(d, "cannot open the spool %s (make it with "
+		    "\"install -d -m 2775 %s\", or name another with -s)",
+		    path, path);
+	if (flock(s->spoolfd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno == EWOULDBLOCK)
+		return diag_set(d, "another nbdmuxd serves the spool %s; end "
+		    "that one, or name another spool with -s", path);
+	log_warning("start", "the spool %s cannot be locked: %s", path,
+	    strerror(errno));
+	return 0;
+}
+
+static int
+step_listen(struct start *s, struct diag *d)
+{
+	s->listeners = listeners_open(s->settings->config.listen, d);
+	return s->listeners == NULL ? -1 : 0;
+}
+
+static int
+own(int dirfd, const char *name, const struct identity *id)
+{
+	if (fchownat(dirfd, name, id->uid, id->gid, AT_EMPTY_PATH) == -1 &&
+	    errno != ENOENT)
+		return -1;
+	return 0;
+}
+
+static int
+step_privileges(struct start *s, struct diag *d)
+{
+	const struct identity *id = &s->identity;
+
+	if (id->change && (own(s->statefd, "", id) == -1 ||
+	    own(s->statefd, STATE_EXPORTS, id) == -1 ||
+	    own(s->statefd, STATE_PID, id) == -1))
+		return diag_errno(d, "cannot give %s to user \"%s\"",
+		    s->options->places.state, id->user);
+	return privilege_drop(id, d);
+}
+
+static int
+step_server(struct start *s, struct diag *d)
+{
+	if (state_lock_pid(s->lockfd, (long)getpid()) == -1)
+		return diag_errno(d, "cannot write %s/%s",
+		    s->options->places.state, STATE_PID);
+	s->server = server_new(&s->options->places, s->statefd, s->lockfd,
+	    s->listeners, s->settings, d);
+	if (s->server == NULL)
+		return -1;
+	s->server->reload = load;
+	s->server->reload_arg = (void *)s->options;
+	setproctitle("spool %s", s->options->places.spool);
+	return 0;
+}
+
+static int (*const steps[])(struct start *, struct diag *) = {
+	step_settings,
+	step_identity,
+	step_background,
+	step_descriptors,
+	step_state,
+	step_spool,
+	step_listen,
+	step_privileges,
+	step_server,
+};
+
+static void
+ready(void *arg)
+{
+	struct start *s = arg;
+	struct log_line l;
+	struct buf b;
+
+	buf_init(&b, 65536);
+	listeners_text(s->listeners, &b);
+	log_begin(&l, LEVEL_INFO, "ready");
+	log_str(&l, "listen", b.data);
+	log_str(&l, "spool", s->options->places.spool);
+	log_str(&l, "state", s->options->places.state);
+	log_end(&l);
+	buf_free(&b);
+	if (s->parentfd == -1)
+		return;
+	if (file_write_all(s->parentfd, "", 1) == -1)
+		log_warning("start", "nobody waits for the start");
+	close(s->parentfd);
+	s->parentfd = -1;
+}
+
+static void
+close_all(struct start *s)
+{
+	server_free(s->server);
+	listeners_free(s->listeners);
+	settings_unref(s->settings);
+	if (s->spoolfd != -1)
+		close(s->spoolfd);
+	if (s->server != NULL)
+		return; /* the others were the server's */
+	if (s->lockfd != -1)
+		close(s->lockfd);
+	if (s->statefd != -1)
+		close(s->statefd);
+}
+
+int
+daemon_run(const struct daemon_options *o)
+{
+	struct start s = { .options = o, .statefd = -1, .lockfd = -1,
+		.spoolfd = -1, .parentfd = -1 };
+	struct diag d = { "" };
+	int status = 1;
+	size_t i;
+
+	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		if (steps[i](&s, &d) == -1)
+			break;
+	if (i == sizeof(steps) / sizeof(steps[0]))
+		status = server_run(s.server, ready, &s);
+	else
+		fprintf(stderr, "nbdmuxd: cannot start: %s\n", d.text);
+	close_all(&s);
+	return status;
+}
+
+static int
+test_spool(const struct daemon_options *o, struct registry *r, size_t *count,
+    struct diag *d)
+{
+	int fd = open(o->places.spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct changes changes = { 0 };
+	struct view *v = NULL;
+	int bad = 0;
+
+	if (fd == -1)
+		return diag_errno(d, "cannot open the spool %s",
+		    o->places.spool);
+	if (view_read(fd, NULL, &v, d) == -1 ||
+	    registry_apply(r, v, &changes, d) == -1)
+		bad = -1;
+	close(fd);
+	for (size_t i = 0; i < changes.count; i++) {
+		*count += !changes.list[i].state.builtin;
+		if (changes.list[i].state.error == NULL)
+			continue;
+		fprintf(stderr, "nbdmuxd: export \"%s\" in %s: %s\n",
+		    changes.list[i].name, o->places.spool,
+		    changes.list[i].state.error);
+		bad++;
+	}
+	changes_free(&changes);
+	view_free(v);
+	return bad;
+}
+
+static void
+nothing(void *arg)
+{
+	(void)arg;
+}
+
+/* As the user that the daemon would be: it must be able to read the images. */
+static int
+test_all(struct start *s, size_t *count, struct diag *d)
+{
+	struct registry_options ro = { 0 };
+	struct registry *r;
+	int bad;
+
+	if (step_settings(s, d) == -1 || step_identity(s, d) == -1 ||
+	    step_descriptors(s, d) == -1 ||
+	    privilege_drop(&s->identity, d) == -1)
+		return -1;
+	ro.image_dirs = s->settings->config.image_dirs;
+	ro.probe = s->settings->config.probe;
+	r = registry_new(&ro, NULL, nothing, NULL, d);
+	if (r == NULL)
+		return -1;
+	bad = test_spool(s->options, r, count, d);
+	registry_free(r);
+	return bad;
+}
+
+int
+daemon_test(const struct daemon_options *o)
+{
+	struct start s = { .options = o };
+	struct diag d = { "" };
+	size_t count = 0;
+	int bad = test_all(&s, &count, &d);
+
+	settings_unref(s.settings);
+	if (bad == -1)
+		fprintf(stderr, "nbdmuxd: the test failed: %s\n", d.text);
+	else if (bad > 0)
+		fprintf(stderr, "nbdmuxd: %d of %zu exports cannot be served\n",
+		    bad, count);
+	else
+		printf("nbdmuxd: the configuration and %zu exports in %s are "
+		    "good\n", count, o->places.spool);
+	return bad == 0 ? 0 : 1;
+}

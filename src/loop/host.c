@@ -1,0 +1,169 @@
+/*
+ * host: the session's questions.  What may block goes to a worker as a job;
+ * its answer comes back through the loop's inbox.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "loop/conn.h"
+#include "loop/host.h"
+#include "loop/server.h"
+#include "loop/workers.h"
+
+#define CONTAINER(ptr, type, member) \
+	((type *)((char *)(ptr)-offsetof(type, member)))
+
+/* A negotiation on its way to a worker and back. */
+struct acquire {
+	struct job job;
+	struct conn *conn;
+	bool join;
+	enum refusal refusal;
+	struct generation *generation;
+	struct diag why;
+	size_t len;
+	char name[];
+};
+
+static void
+log_refused(const struct acquire *a)
+{
+	struct log_line l;
+
+	log_begin(&l, LEVEL_INFO, "refused");
+	log_str(&l, "client", a->conn->peer.text);
+	log_bytes(&l, "export", a->name, a->len);
+	log_str(&l, "reason", a->why.text);
+	log_end(&l);
+}
+
+static void
+acquired(struct job *job)
+{
+	struct acquire *a = CONTAINER(job, struct acquire, job);
+	struct conn *c = a->conn;
+
+	if (a->refusal != REFUSE_NOT)
+		log_refused(a);
+	session_acquired(c->session, a->refusal, a->generation, a->why.text);
+	free(a);
+	conn_run(c);
+}
+
+static void
+acquire_work(struct job *job)
+{
+	struct acquire *a = CONTAINER(job, struct acquire, job);
+	struct loop *l = a->conn->loop;
+
+	a->refusal = registry_acquire(l->server->registry, a->name, a->len,
+	    &a->conn->peer, a->join, &a->generation, &a->why);
+	a->job.run = acquired;
+	loop_post(l, &a->job);
+}
+
+static void
+host_acquire(void *arg, const char *name, size_t len, bool join)
+{
+	struct conn *c = arg;
+	struct acquire *a = calloc(1, sizeof(*a) + len + 1);
+
+	if (a == NULL) {
+		session_acquired(c->session, REFUSE_FAILED, NULL,
+		    "out of memory, try again");
+		return;
+	}
+	a->conn = c;
+	a->join = join;
+	a->len = len;
+	memcpy(a->name, name, len);
+	a->job.run = acquire_work;
+	workers_add(c->loop->server->workers, &a->job);
+}
+
+static void
+io_work(struct job *job)
+{
+	struct io *io = CONTAINER(job, struct io, job);
+
+	if (backend_work(io->backend, io) == IO_DONE)
+		io->done(io);
+}
+
+static void
+host_work(void *arg, struct backend *b, struct io *io)
+{
+	struct conn *c = arg;
+
+	io->backend = b;
+	io->job.run = io_work;
+	workers_add(c->loop->server->workers, &io->job);
+}
+
+static void
+io_done(struct job *job)
+{
+	struct io *io = CONTAINER(job, struct io, job);
+	struct conn *c = session_io_arg(io);
+
+	session_complete(io);
+	conn_runnable(c);
+}
+
+static void
+host_done(struct io *io)
+{
+	struct conn *c = session_io_arg(io);
+
+	io->job.run = io_done;
+	loop_post(c->loop, &io->job);
+}
+
+static struct catalog *
+host_catalog(void *arg)
+{
+	struct conn *c = arg;
+
+	return registry_catalog(c->loop->server->registry);
+}
+
+static void
+log_connected(const struct conn *c, const struct generation *g)
+{
+	struct log_line l;
+
+	log_begin(&l, LEVEL_INFO, "connected");
+	log_str(&l, "client", c->peer.text);
+	log_str(&l, "export", g->name);
+	log_num(&l, "generation", g->number);
+	log_str(&l, "mode", mode_names[g->record.mode]);
+	log_end(&l);
+}
+
+static struct stats_counters *
+host_entered(void *arg, struct generation *g)
+{
+	struct conn *c = arg;
+	struct stats *stats = c->loop->server->stats;
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	log_connected(c, g);
+	c->logged = true;
+	c->stats_slot = stats_conn_open(stats, g->stats_slot, g->name,
+	    g->number, c->peer.text,
+	    (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
+	if (c->stats_slot == STATS_NOWHERE)
+		return NULL;
+	return stats_conn_counters(stats, c->stats_slot);
+}
+
+const struct session_host conn_host = {
+	.acquire = host_acquire,
+	.work = host_work,
+	.done = host_done,
+	.catalog = host_catalog,
+	.entered = host_entered,
+};

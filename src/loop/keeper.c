@@ -1,0 +1,275 @@
+/* keeper: wait for a hint, read everything, apply the difference. */
+#include <sys/eventfd.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "loop/keeper.h"
+#include "loop/publisher.h"
+#include "loop/server.h"
+#include "loop/watch.h"
+#include "spool/view.h"
+
+#define QUIET_NOW 2   /* ms without an event after a complete file */
+#define QUIET_SOON 30 /* ms after something that more should follow */
+#define QUIET_MAX 100 /* ms that a stream of events can delay a look */
+#define BREATH_MAX 500 /* ms of rest after a look */
+
+struct keeper {
+	struct server *server;
+	pthread_t thread;
+	bool started;
+	int wakefd;
+	atomic_bool stop, reload;
+	struct watch watch;
+	struct view *view;
+	struct publisher publisher;
+	bool lost;         /* the spool cannot be read; said so already */
+	uint64_t next;     /* ms, of the next rescan */
+	uint64_t took;     /* ms that the last look took */
+};
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+struct keeper *
+keeper_new(struct server *server, struct diag *d)
+{
+	struct keeper *k = calloc(1, sizeof(*k));
+
+	if (k == NULL) {
+		diag_errno(d, "cannot watch the spool");
+		return NULL;
+	}
+	k->server = server;
+	k->watch.fd = -1;
+	k->wakefd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (k->wakefd == -1)
+		diag_errno(d, "cannot watch the spool");
+	if (k->wakefd == -1 || publisher_open(&k->publisher, server, d) == -1) {
+		keeper_free(k);
+		return NULL;
+	}
+	watch_open(&k->watch);
+	return k;
+}
+
+void
+keeper_free(struct keeper *k)
+{
+	if (k == NULL)
+		return;
+	watch_close(&k->watch);
+	view_free(k->view);
+	publisher_close(&k->publisher);
+	if (k->wakefd != -1)
+		close(k->wakefd);
+	free(k);
+}
+
+static void
+wake(struct keeper *k)
+{
+	uint64_t one = 1;
+
+	if (write(k->wakefd, &one, sizeof(one)) == -1)
+		return; /* the counter is full: awake anyway */
+}
+
+void
+keeper_poke(struct keeper *k)
+{
+	wake(k);
+}
+
+void
+keeper_reload(struct keeper *k)
+{
+	atomic_store(&k->reload, true);
+	wake(k);
+}
+
+/* What was served stays: a spool that is away is no order to stop. */
+static void
+spool_lost(struct keeper *k, const struct diag *d)
+{
+	if (!k->lost)
+		log_error("spool", "%s; what is served stays as it is",
+		    d->text);
+	k->lost = true;
+	publisher_trouble(&k->publisher, d->text);
+}
+
+static int
+read_spool(struct keeper *k, int *dirfd, struct view **view, struct diag *d)
+{
+	const char *path = k->server->places->spool;
+
+	*dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*dirfd == -1)
+		return diag_errno(d, "cannot open the spool %s", path);
+	watch_directory(&k->watch, *dirfd, path);
+	return view_read(*dirfd, k->view, view, d);
+}
+
+static void
+apply(struct keeper *k, int dirfd, struct view *view)
+{
+	struct changes changes = { 0 };
+	struct diag d;
+
+	if (registry_apply(k->server->registry, view, &changes, &d) == -1) {
+		log_error("spool", "%s", d.text);
+		view_free(view);
+		return;
+	}
+	view_free(k->view);
+	k->view = view;
+	if (changes.kicked)
+		server_kick(k->server);
+	publisher_publish(&k->publisher, &changes);
+	publisher_unkick(&k->publisher, dirfd, view);
+	changes_free(&changes);
+}
+
+void
+keeper_look(struct keeper *k)
+{
+	uint64_t begun = now_ms();
+	struct settings *st = server_settings(k->server);
+	struct view *view = NULL;
+	struct diag d;
+	int dirfd = -1;
+
+	publisher_check(&k->publisher);
+	if (read_spool(k, &dirfd, &view, &d) == -1) {
+		spool_lost(k, &d);
+	} else {
+		if (k->lost)
+			log_info("spool", "the spool can be read again");
+		k->lost = false;
+		publisher_trouble(&k->publisher, NULL);
+		apply(k, dirfd, view);
+	}
+	if (dirfd != -1)
+		close(dirfd);
+	k->next = now_ms() + st->config.rescan * 1000;
+	k->took = now_ms() - begun;
+	settings_unref(st);
+}
+
+/* Wait up to ms for a poke or an event: true when one is there. */
+static bool
+wait_for(struct keeper *k, uint64_t ms, bool events)
+{
+	struct pollfd fds[2] = {
+		{ .fd = k->wakefd, .events = POLLIN },
+		{ .fd = events ? k->watch.fd : -1, .events = POLLIN },
+	};
+
+	if (ms > 1000 * 1000)
+		ms = 1000 * 1000;
+	return poll(fds, 2, (int)ms) > 0;
+}
+
+static bool
+poked(struct keeper *k)
+{
+	uint64_t count;
+
+	return read(k->wakefd, &count, sizeof(count)) == sizeof(count);
+}
+
+/* Let a burst of events end, but not for ever. */
+static void
+debounce(struct keeper *k, enum hint hint)
+{
+	uint64_t end = now_ms() + QUIET_MAX;
+	enum hint more;
+
+	while (now_ms() < end && wait_for(k, hint == HINT_NOW ? QUIET_NOW :
+	    QUIET_SOON, true)) {
+		if (atomic_load(&k->stop))
+			return;
+		poked(k);
+		more = watch_read(&k->watch);
+		if (more != HINT_NONE)
+			hint = more;
+	}
+}
+
+/* A look may take at most half of the time, however fast the edits come. */
+static void
+breathe(const struct keeper *k)
+{
+	uint64_t ms = k->took < BREATH_MAX ? k->took : BREATH_MAX;
+	struct timespec t = { .tv_nsec = (long)ms * 1000000 };
+
+	if (ms > 0)
+		nanosleep(&t, NULL);
+}
+
+static void *
+keeper_thread(void *arg)
+{
+	struct keeper *k = arg;
+	uint64_t now;
+	enum hint hint;
+	bool look;
+
+	while (!atomic_load(&k->stop)) {
+		now = now_ms();
+		wait_for(k, now < k->next ? k->next - now : 0, true);
+		look = poked(k) || now_ms() >= k->next;
+		if (atomic_load(&k->stop))
+			break;
+		if (atomic_exchange(&k->reload, false))
+			server_reload(k->server);
+		hint = watch_read(&k->watch);
+		if (hint != HINT_NONE)
+			debounce(k, hint);
+		if (!look && hint == HINT_NONE)
+			continue;
+		keeper_look(k);
+		breathe(k);
+	}
+	return NULL;
+}
+
+int
+keeper_start(struct keeper *k, struct diag *d)
+{
+	int error = pthread_create(&k->thread, NULL, keeper_thread, k);
+
+	if (error != 0) {
+		errno = error;
+		return diag_errno(d, "cannot start a thread");
+	}
+	k->started = true;
+	return 0;
+}
+
+void
+keeper_stop(struct keeper *k)
+{
+	if (k == NULL || !k->started)
+		return;
+	atomic_store(&k->stop, true);
+	wake(k);
+	pthread_join(k->thread, NULL);
+	k->started = false;
+}

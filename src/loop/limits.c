@@ -1,0 +1,137 @@
+/*
+ * limits: a tree of addresses that have connections.  An IPv6 client has a
+ * whole /64 to choose its address from, so that is what is counted.
+ */
+#include <bsd/sys/tree.h>
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop/limits.h"
+
+struct address {
+	RB_ENTRY(address) link;
+	uint8_t bytes[16];
+	uint64_t count;
+};
+
+RB_HEAD(addresses, address);
+
+struct limits {
+	pthread_mutex_t lock;
+	struct addresses addresses;
+	uint64_t total;
+};
+
+static int
+compare(struct address *a, struct address *b)
+{
+	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
+RB_PROTOTYPE(addresses, address, link, compare)
+RB_GENERATE(addresses, address, link, compare)
+
+struct limits *
+limits_new(struct diag *d)
+{
+	struct limits *l = calloc(1, sizeof(*l));
+
+	if (l == NULL) {
+		diag_errno(d, "cannot count connections");
+		return NULL;
+	}
+	pthread_mutex_init(&l->lock, NULL);
+	RB_INIT(&l->addresses);
+	return l;
+}
+
+void
+limits_free(struct limits *l)
+{
+	struct address *a, *next;
+
+	if (l == NULL)
+		return;
+	RB_FOREACH_SAFE(a, addresses, &l->addresses, next) {
+		RB_REMOVE(addresses, &l->addresses, a);
+		free(a);
+	}
+	pthread_mutex_destroy(&l->lock);
+	free(l);
+}
+
+static void
+key_of(struct address *key, const struct peer *p)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	memset(key, 0, sizeof(*key));
+	if (p->is_unix)
+		return;
+	memcpy(key->bytes, p->addr, sizeof(key->bytes));
+	if (memcmp(p->addr, mapped, sizeof(mapped)) != 0)
+		memset(key->bytes + 8, 0, 8);
+}
+
+/* Locked. */
+static enum limit
+count(struct limits *l, const struct peer *p, uint64_t per_address)
+{
+	struct address key, *a;
+
+	key_of(&key, p);
+	a = RB_FIND(addresses, &l->addresses, &key);
+	if (a == NULL) {
+		if ((a = malloc(sizeof(*a))) == NULL)
+			return LIMIT_MEMORY;
+		*a = key;
+		RB_INSERT(addresses, &l->addresses, a);
+	}
+	if (a->count >= per_address && !p->is_unix)
+		return LIMIT_ADDRESS;
+	a->count++;
+	l->total++;
+	return LIMIT_NONE;
+}
+
+enum limit
+limits_enter(struct limits *l, const struct peer *p, uint64_t total,
+    uint64_t per_address)
+{
+	enum limit limit = LIMIT_TOTAL;
+
+	pthread_mutex_lock(&l->lock);
+	if (l->total < total)
+		limit = count(l, p, per_address);
+	pthread_mutex_unlock(&l->lock);
+	return limit;
+}
+
+void
+limits_leave(struct limits *l, const struct peer *p)
+{
+	struct address key, *a;
+
+	key_of(&key, p);
+	pthread_mutex_lock(&l->lock);
+	l->total--;
+	a = RB_FIND(addresses, &l->addresses, &key);
+	if (a != NULL && --a->count == 0) {
+		RB_REMOVE(addresses, &l->addresses, a);
+		free(a);
+	}
+	pthread_mutex_unlock(&l->lock);
+}
+
+uint64_t
+limits_total(struct limits *l)
+{
+	uint64_t total;
+
+	pthread_mutex_lock(&l->lock);
+	total = l->total;
+	pthread_mutex_unlock(&l->lock);
+	return total;
+}

@@ -1,0 +1,233 @@
+/* listen: accepting, with limits, and pausing while descriptors are out. */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "loop/conn.h"
+#include "loop/limits.h"
+#include "loop/listenpriv.h"
+#include "loop/loop.h"
+#include "loop/peer.h"
+#include "loop/server.h"
+
+#define ACCEPT_BATCH 64  /* connections per wake-up, for fairness */
+#define ACCEPT_PAUSE 1.  /* seconds, unless a descriptor is freed before */
+
+/* A new connection on its way to its loop. */
+struct arrival {
+	struct job job;
+	struct loop *loop;
+	int fd;
+	struct peer peer;
+};
+
+static void
+arrived(struct job *job)
+{
+	struct arrival *a = (struct arrival *)job;
+
+	conn_open(a->loop, a->fd, &a->peer);
+	free(a);
+}
+
+/*
+ * A reply is sent when it is ready, and a peer that vanished without a word
+ * is found within the time of "keepalive": idle, by probes; with data on its
+ * way, by TCP_USER_TIMEOUT.
+ */
+static void
+tune(int fd, unsigned keepalive)
+{
+	int on = 1, idle = (int)keepalive / 2, count = 5;
+	int interval = (int)keepalive / 12;
+	unsigned ms = keepalive * 1000 / 6 * 5;
+
+	if (interval < 1)
+		interval = 1;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval,
+	    sizeof(interval));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+}
+
+static const char *
+limit_text(enum limit limit)
+{
+	switch (limit) {
+	case LIMIT_TOTAL:
+		return "max-connections reached";
+	case LIMIT_ADDRESS:
+		return "max-per-address reached";
+	default:
+		return "out of memory";
+	}
+}
+
+/* At most a line a second: a flood of clients is none of lines. */
+static void
+refuse(struct listeners *l, const struct peer *p, const char *why)
+{
+	ev_tstamp now = ev_now(l->ev);
+
+	l->refused++;
+	if (now - l->refused_at < 1.)
+		return;
+	log_warning("refused", "%llu connections since the last line, this "
+	    "one from %s: %s", (unsigned long long)l->refused, p->text, why);
+	l->refused = 0;
+	l->refused_at = now;
+}
+
+static void
+hand_over(struct listeners *l, int fd, const struct sockaddr_storage *ss)
+{
+	struct settings *st = server_settings(l->server);
+	struct arrival *a = calloc(1, sizeof(*a));
+	struct peer peer;
+	enum limit limit = LIMIT_MEMORY;
+
+	peer_from(&peer, ss);
+	if (a != NULL)
+		limit = limits_enter(l->server->limits, &peer,
+		    st->config.max_connections, st->config.max_per_address);
+	if (limit != LIMIT_NONE) {
+		refuse(l, &peer, limit_text(limit));
+		close(fd);
+		free(a);
+	} else {
+		if (!peer.is_unix)
+			tune(fd, (unsigned)st->config.keepalive);
+		a->loop = server_loop(l->server);
+		a->fd = fd;
+		a->peer = peer;
+		a->job.run = arrived;
+		atomic_fetch_add(&a->loop->load, 1);
+		loop_post(a->loop, &a->job);
+	}
+	settings_unref(st);
+}
+
+static void
+watch_all(struct listeners *l, bool on)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		if (on)
+			ev_io_start(l->ev, &l->list[i].io);
+		else
+			ev_io_stop(l->ev, &l->list[i].io);
+	}
+}
+
+/* Out of descriptors or memory: clients wait in the backlog. */
+static void
+pause_all(struct listeners *l, int error)
+{
+	if (atomic_exchange(&l->paused, true))
+		return;
+	log_error("accept", "%s; new clients wait until connections end",
+	    strerror(error));
+	watch_all(l, false);
+	ev_timer_set(&l->timer, ACCEPT_PAUSE, 0.);
+	ev_timer_start(l->ev, &l->timer);
+}
+
+static void
+go_on(struct listeners *l)
+{
+	if (l->closed || !atomic_exchange(&l->paused, false))
+		return;
+	ev_timer_stop(l->ev, &l->timer);
+	watch_all(l, true);
+}
+
+static void
+on_timer(struct ev_loop *ev, ev_timer *w, int revents)
+{
+	(void)ev;
+	(void)revents;
+	go_on(w->data);
+}
+
+static void
+on_freed(struct ev_loop *ev, ev_async *w, int revents)
+{
+	(void)ev;
+	(void)revents;
+	go_on(w->data);
+}
+
+void
+listeners_wake(struct listeners *l)
+{
+	if (atomic_load_explicit(&l->paused, memory_order_relaxed))
+		ev_async_send(l->ev, &l->freed);
+}
+
+static bool
+passing(int error)
+{
+	return error == EINTR || error == ECONNABORTED || error == EPROTO ||
+	    error == ENETDOWN || error == ENETUNREACH || error == EPERM;
+}
+
+static void
+on_accept(struct ev_loop *ev, ev_io *w, int revents)
+{
+	struct listeners *l = w->data;
+	struct sockaddr_storage ss;
+	socklen_t len;
+	int fd;
+
+	(void)ev;
+	(void)revents;
+	for (int i = 0; i < ACCEPT_BATCH; i++) {
+		len = sizeof(ss);
+		memset(&ss, 0, sizeof(ss));
+		fd = accept4(w->fd, (struct sockaddr *)&ss, &len,
+		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0)
+			hand_over(l, fd, &ss);
+		else if (!passing(errno)) {
+			if (errno != EAGAIN)
+				pause_all(l, errno);
+			return;
+		}
+	}
+}
+
+void
+listeners_start(struct listeners *l, struct server *server)
+{
+	l->server = server;
+	l->ev = server->loops[0]->ev;
+	ev_timer_init(&l->timer, on_timer, ACCEPT_PAUSE, 0.);
+	ev_async_init(&l->freed, on_freed);
+	l->timer.data = l->freed.data = l;
+	ev_async_start(l->ev, &l->freed);
+	for (size_t i = 0; i < l->count; i++) {
+		ev_io_init(&l->list[i].io, on_accept, l->list[i].fd, EV_READ);
+		l->list[i].io.data = l;
+	}
+	watch_all(l, true);
+}
+
+void
+listeners_stop(struct listeners *l)
+{
+	if (l->closed)
+		return;
+	l->closed = true;
+	watch_all(l, false);
+	ev_timer_stop(l->ev, &l->timer);
+	ev_async_stop(l->ev, &l->freed);
+	listeners_close(l);
+}

@@ -1,0 +1,35 @@
+/* listenpriv: the struct that opening and accepting share. */
+#ifndef LOOP_LISTENPRIV_H
+#define LOOP_LISTENPRIV_H
+
+#include <ev.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "loop/listen.h"
+
+struct listener {
+	int fd;
+	ev_io io;
+	struct listen_addr addr;
+	char text[160]; /* as bound */
+};
+
+struct listeners {
+	struct listener *list;
+	size_t count;
+	struct ev_loop *ev;
+	struct server *server;
+	ev_timer timer;
+	ev_async freed;
+	atomic_bool paused;
+	bool closed;
+	uint64_t refused; /* connections since the last line about it */
+	ev_tstamp refused_at;
+};
+
+/* Close the sockets and remove those of the file system. */
+void listeners_close(struct listeners *l);
+
+#endif

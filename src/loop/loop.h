@@ -1,0 +1,66 @@
+/*
+ * loop: one libev loop in one thread, with its connections.  Other threads
+ * reach it only through its inbox of jobs.
+ */
+#ifndef LOOP_LOOP_H
+#define LOOP_LOOP_H
+
+#include <bsd/sys/queue.h>
+
+#include <ev.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/chunk.h"
+#include "base/job.h"
+#include "loop/server.h"
+
+#define LOOP_INPUT (64 * 1024) /* bytes received at once, shared */
+
+struct conn;
+TAILQ_HEAD(conn_list, conn);
+
+struct loop {
+	struct server *server; /* borrowed */
+	struct ev_loop *ev;
+	pthread_t thread;
+	bool started;
+	ev_async wake;
+	_Atomic(struct job *) inbox; /* last in first; see loop_post() */
+	struct pool pool;
+	struct conn_list conns;
+	struct conn_list runnable; /* have work without waiting for a socket */
+	ev_prepare prepare; /* runs them, and keeps the poll from sleeping */
+	ev_idle busy;
+	bool stopping;
+	struct job kick, stop, kill; /* messages to it: */
+	atomic_bool kicking;
+	atomic_uint load; /* connections, and those on their way here */
+	unsigned char input[LOOP_INPUT];
+};
+
+struct loop *loop_new(struct server *server, struct budget *budget,
+    struct diag *d);
+void loop_free(struct loop *l); /* NULL is allowed */
+
+/* Run the job on the loop's thread.  Any thread; never fails. */
+void loop_post(struct loop *l, struct job *job);
+
+/*
+ * Run until it was told to stop and has no connection left.  loop_start()
+ * does so in a thread of its own.
+ */
+void loop_run(struct loop *l);
+int loop_start(struct loop *l, struct diag *d);
+void loop_join(struct loop *l);
+
+/*
+ * Any thread: end the connections of kicked generations; end when the last
+ * connection has gone; end now.
+ */
+void loop_kick(struct loop *l);
+void loop_stop(struct loop *l);
+void loop_kill(struct loop *l);
+
+#endif

@@ -1,0 +1,51 @@
+/* peer: sockaddr to address bytes and text. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include <bsd/string.h>
+
+#include "loop/peer.h"
+
+static void
+from_inet(struct peer *p, const struct sockaddr_in *sin)
+{
+	char text[INET_ADDRSTRLEN];
+
+	memset(p->addr + 10, 0xff, 2); /* ::ffff:a.b.c.d */
+	memcpy(p->addr + 12, &sin->sin_addr, 4);
+	p->port = ntohs(sin->sin_port);
+	inet_ntop(AF_INET, &sin->sin_addr, text, sizeof(text));
+	snprintf(p->text, sizeof(p->text), "%s:%u", text, p->port);
+}
+
+static void
+from_inet6(struct peer *p, const struct sockaddr_in6 *sin6)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	memcpy(p->addr, &sin6->sin6_addr, 16);
+	p->port = ntohs(sin6->sin6_port);
+	inet_ntop(AF_INET6, &sin6->sin6_addr, text, sizeof(text));
+	snprintf(p->text, sizeof(p->text), "[%s]:%u", text, p->port);
+}
+
+void
+peer_from(struct peer *p, const struct sockaddr_storage *ss)
+{
+	memset(p, 0, sizeof(*p));
+	switch (ss->ss_family) {
+	case AF_INET:
+		from_inet(p, (const struct sockaddr_in *)ss);
+		break;
+	case AF_INET6:
+		from_inet6(p, (const struct sockaddr_in6 *)ss);
+		break;
+	default:
+		p->is_unix = true;
+		strlcpy(p->text, "unix", sizeof(p->text));
+		break;
+	}
+}

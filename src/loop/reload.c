@@ -1,0 +1,114 @@
+/*
+ * reload: what changes while the daemon runs: its configuration, and the
+ * state directory when somebody removed it.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "loop/server.h"
+#include "spool/state.h"
+
+/* Say so of keys that only a restart takes up. */
+static void
+warn_restart(const struct config *old, const struct config *new)
+{
+	struct buf a, b;
+
+	buf_init(&a, 65536);
+	buf_init(&b, 65536);
+	for (const struct key *k = config_keys; k->name != NULL; k++) {
+		if (!(k->flags & KEY_RESTART))
+			continue;
+		buf_reset(&a);
+		buf_reset(&b);
+		keys_value(k, old, &a);
+		keys_value(k, new, &b);
+		if (a.len != b.len || memcmp(a.data, b.data, a.len) != 0)
+			log_warning("reload", "the change of \"%s\" takes a "
+			    "restart; the old value stays", k->name);
+	}
+	buf_free(&a);
+	buf_free(&b);
+}
+
+static void
+put(struct server *s, struct settings *new)
+{
+	struct settings *old;
+
+	pthread_mutex_lock(&s->lock);
+	old = s->settings;
+	s->settings = new;
+	pthread_mutex_unlock(&s->lock);
+	warn_restart(&old->config, &new->config);
+	settings_unref(old);
+}
+
+void
+server_reload(struct server *s)
+{
+	struct registry_options o;
+	struct settings *new;
+	struct diag d;
+
+	if (s->reload == NULL)
+		return;
+	new = s->reload(s->reload_arg, &d);
+	if (new == NULL) {
+		log_error("reload", "%s; the old configuration stays", d.text);
+		return;
+	}
+	o.image_dirs = new->config.image_dirs;
+	o.probe = new->config.probe;
+	if (registry_configure(s->registry, &o, &d) == -1) {
+		log_error("reload", "%s; the old configuration stays", d.text);
+		settings_unref(new);
+		return;
+	}
+	log_set_level(new->config.log_level);
+	put(s, new);
+	log_info("reload", "the configuration was read again");
+}
+
+static int
+open_state(const char *path, struct diag *d)
+{
+	int fd;
+
+	if (file_mkdirs(path, 0755, d) == -1)
+		return -1;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd == -1 ? diag_errno(d, "cannot open %s", path) : fd;
+}
+
+/* Descriptors keep their numbers: other threads may be using them. */
+static int
+replace(int fd, int by, const char *path, struct diag *d)
+{
+	int rc = dup3(by, fd, O_CLOEXEC);
+
+	if (rc == -1)
+		diag_errno(d, "cannot open %s", path);
+	close(by);
+	return rc == -1 ? -1 : 0;
+}
+
+int
+server_remake_state(struct server *s, struct diag *d)
+{
+	const char *path = s->places->state;
+	int lock, fd = open_state(path, d);
+
+	if (fd == -1)
+		return -1;
+	lock = state_lock(fd, d);
+	if (lock != -1 && replace(s->lockfd, lock, path, d) == 0 &&
+	    state_lock_pid(s->lockfd, getpid()) == 0 &&
+	    stats_move(s->stats, fd, d) == 0)
+		return replace(s->statefd, fd, path, d);
+	close(fd);
+	return -1;
+}

@@ -1,0 +1,27 @@
+/*
+ * workers: threads for whatever would block.  They are started as they are
+ * needed, up to a number, and serve one queue in order.
+ */
+#ifndef LOOP_WORKERS_H
+#define LOOP_WORKERS_H
+
+#include <stdbool.h>
+
+#include "base/diag.h"
+#include "base/job.h"
+
+struct workers;
+
+struct workers *workers_new(unsigned max, struct diag *d);
+
+/* Any thread.  The job is run once, on a worker. */
+void workers_add(struct workers *w, struct job *job);
+
+/*
+ * No jobs are added any more: run what is queued and end the threads.  false
+ * when some are still stuck after the time (in ms): the pool then stays.
+ */
+bool workers_stop(struct workers *w, unsigned ms);
+void workers_free(struct workers *w); /* stopped, or never used */
+
+#endif
