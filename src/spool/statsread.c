@@ -75,20 +75,24 @@ struct attempt {
 	struct stats_snapshot *out;
 };
 
-/* Room for the slots in use now. */
+/* Room for the slots in use now, at least; slots are never unused again. */
 static int
 attempt_room(struct attempt *a, struct stats *s)
 {
+	uint32_t nexports = get32(&s->header->exports_used);
+	uint32_t nconns = get32(&s->header->conns_used);
 	struct stats_export_row *exports;
 	struct stats_conn_row *conns;
 	uint32_t *row, *seq;
 
-	a->exports = get32(&s->header->exports_used);
-	a->conns = get32(&s->header->conns_used);
-	if (a->exports > s->nexports)
-		a->exports = s->nexports;
-	if (a->conns > s->nconns)
-		a->conns = s->nconns;
+	if (nexports > s->nexports)
+		nexports = s->nexports;
+	if (nconns > s->nconns)
+		nconns = s->nconns;
+	if (a->row != NULL && nexports == a->exports && nconns == a->conns)
+		return 0;
+	a->exports = nexports;
+	a->conns = nconns;
 	/* One more than needed: an empty allocation may be NULL. */
 	if ((exports = reallocarray(a->out->exports, a->exports + 1u,
 	    sizeof(*exports))) != NULL)
@@ -177,10 +181,10 @@ attempt_quiet(struct attempt *a, struct stats *s)
 	bool late = false;
 
 	for (;;) {
+		if (attempt_room(a, s) == -1)
+			return -1;
 		epoch = get(&s->header->epoch);
 		if (epoch % 2 == 0 || late) {
-			if (attempt_room(a, s) == -1)
-				return -1;
 			a->out->taken = clock_ns(CLOCK_REALTIME);
 			attempt_read(a, s);
 			if (late || get(&s->header->epoch) == epoch)
