@@ -15,6 +15,7 @@ publish(struct plan *p, enum change_kind kind, struct changes *out)
 
 	memset(c, 0, sizeof *c);
 	c->kind = kind;
+	e->lost = false;
 	memcpy(c->name, e->name, sizeof c->name);
 	if (kind == CHANGE_GONE)
 		return;
@@ -83,7 +84,7 @@ retire(struct registry *r, struct plan *p, struct changes *out)
 	p->next = e->current; /* to be let go with the plan */
 	e->current = NULL;
 	if (e->clients > 0) {
-		if (!before)
+		if (!before || e->lost)
 			publish(p, CHANGE_REMOVED, out);
 		return;
 	}
@@ -161,6 +162,15 @@ registry_apply(struct registry *r, const struct view *v, struct changes *out,
 		commit(r, &ps, v, out);
 	plans_clear(&ps);
 	return rc;
+}
+
+void
+registry_republish(struct registry *r)
+{
+	struct export *e;
+
+	RB_FOREACH(e, export_tree, &r->exports)
+		e->lost = true;
 }
 
 void

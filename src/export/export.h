@@ -42,6 +42,7 @@ struct export {
 	/* Apply's own: */
 	uint64_t seen;             /* the last apply that had it in its view */
 	struct state_export state; /* as it was published last */
+	bool lost;                 /* that is to be published again */
 };
 
 RB_HEAD(export_tree, export);

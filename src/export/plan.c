@@ -140,7 +140,8 @@ change_of(const struct plan *p, const struct state_export *s)
 static bool
 nothing_new(const struct plan *p, const struct state_export *s)
 {
-	return !p->outside && !p->export->draining && p->next == NULL &&
+	return !p->outside && !p->export->draining && !p->export->lost &&
+	    p->next == NULL &&
 	    keys_equal(state_export_keys, &p->export->state, s);
 }
 

@@ -95,6 +95,12 @@ void changes_free(struct changes *c);
 int registry_apply(struct registry *r, const struct view *v,
     struct changes *out, struct diag *d);
 
+/*
+ * The state files are lost: the next apply tells all states again.  Between
+ * two applies, by their caller.
+ */
+void registry_republish(struct registry *r);
+
 /* Why a name is refused at a negotiation. */
 enum refusal {
 	REFUSE_NOT,

@@ -15,8 +15,6 @@
 #include "spool/places.h"
 #include "spool/statsfile.h"
 
-/* One daemon per state directory; publish_sweep() knows the beginning. */
-#define TEMP_NAME ".nbdmux-stats"
 
 static void
 put(stats_word *w, uint64_t value)
@@ -66,8 +64,8 @@ turn_epoch(struct stats *s)
  * would be a SIGBUS.  Nobody uses these bytes yet, so writing them is safe
  * where the file system cannot allocate.
  */
-static int
-reserve(int fd, uint64_t from, uint64_t to)
+int
+stats_reserve(int fd, uint64_t from, uint64_t to)
 {
 	static const char zeroes[4096];
 	int rc;
@@ -107,7 +105,7 @@ slot_take(struct stats *s, struct stats_slots *l, _Atomic uint32_t *used)
 	end = l->start + (l->used + 1) * l->size;
 	if (end > l->ready) {
 		end = (end + STATS_PAGE - 1) / STATS_PAGE * STATS_PAGE;
-		if (reserve(s->fd, l->ready, end) == -1)
+		if (stats_reserve(s->fd, l->ready, end) == -1)
 			return STATS_NOWHERE;
 		l->ready = end;
 	}
@@ -115,18 +113,18 @@ slot_take(struct stats *s, struct stats_slots *l, _Atomic uint32_t *used)
 	return l->used - 1;
 }
 
-static int
-make_file(int statefd, const struct stats_layout *l)
+int
+stats_make_file(int statefd, const struct stats_layout *l)
 {
 	int fd;
 
-	unlinkat(statefd, TEMP_NAME, 0);
-	fd = openat(statefd, TEMP_NAME,
+	unlinkat(statefd, STATS_TEMP, 0);
+	fd = openat(statefd, STATS_TEMP,
 	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd == -1)
 		return -1;
 	if (fchmod(fd, 0644) == 0 && ftruncate(fd, (off_t)l->end) == 0 &&
-	    reserve(fd, 0, STATS_PAGE) == 0)
+	    stats_reserve(fd, 0, STATS_PAGE) == 0)
 		return fd;
 	close(fd);
 	return -1;
@@ -160,13 +158,13 @@ setup(struct stats *s, int statefd, uint32_t exports, uint32_t conns)
 	    -1)
 		return -1;
 	s->refs = calloc(exports != 0 ? exports : 1, sizeof(*s->refs));
-	if (s->refs == NULL || (fd = make_file(statefd, &l)) == -1)
+	if (s->refs == NULL || (fd = stats_make_file(statefd, &l)) == -1)
 		return -1;
 	if (stats_map(s, fd, exports, conns, true) == -1)
 		return -1;
 	fill_header(s->header, exports, conns);
 	/* Readers of an earlier daemon's file keep that one. */
-	return renameat(statefd, TEMP_NAME, statefd, STATE_STATS);
+	return renameat(statefd, STATS_TEMP, statefd, STATE_STATS);
 }
 
 struct stats *
@@ -182,7 +180,7 @@ stats_create(int statefd, uint32_t exports, uint32_t conns, struct diag *d)
 	pthread_mutex_init(&s->lock, NULL);
 	if (setup(s, statefd, exports, conns) == -1) {
 		diag_errno(d, "cannot create the counters %s", STATE_STATS);
-		unlinkat(statefd, TEMP_NAME, 0);
+		unlinkat(statefd, STATS_TEMP, 0);
 		stats_close(s);
 		return NULL;
 	}

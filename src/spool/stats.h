@@ -59,6 +59,13 @@ struct stats *stats_create(int statefd, uint32_t exports, uint32_t conns,
 void stats_close(struct stats *s); /* NULL is allowed */
 
 /*
+ * The state directory was removed: put the counters into a file of the new
+ * one.  Slots and pointers stay valid; a count made at this very moment can be
+ * lost.  On an error everything stays as it is: -1 with d set.
+ */
+int stats_move(struct stats *s, int statefd, struct diag *d);
+
+/*
  * A slot, or STATS_NOWHERE when all are taken (or the disk is full).  Any
  * thread.  Nowhere is a slot like others for all functions: it is counted
  * and never shown.  The export is to be open when a connection is opened; it

@@ -20,6 +20,9 @@
 
 #include "spool/stats.h"
 
+/* One daemon per state directory; publish_sweep() knows the beginning. */
+#define STATS_TEMP ".nbdmux-stats"
+
 #define STATS_SLOTS_MAX (1u << 20) /* of either kind */
 #define STATS_PAGE UINT64_C(65536) /* a multiple of every page size in use */
 #define STATS_NAME_WORDS ((NAME_SIZE + 7) / 8)
@@ -123,6 +126,11 @@ struct stats {
 /* Map fd, which is the struct's from now on.  -1 with errno. */
 int stats_map(struct stats *s, int fd, uint32_t exports, uint32_t conns,
     bool writable);
+
+/* The file under its temporary name, with memory for its header; -1: errno. */
+int stats_make_file(int statefd, const struct stats_layout *l);
+/* Give the bytes from..to of the file their memory.  -1 with errno. */
+int stats_reserve(int fd, uint64_t from, uint64_t to);
 
 /* A reader's mapping is whole and not history: 0, or -1 with d set. */
 int stats_still_there(struct stats *s, struct diag *d);
