@@ -19,7 +19,7 @@ function median(list, n,    v, i, j, t)
 function of(w, s, name) { return median(values[w, s, name]) }
 
 # large blocks are told by bandwidth, small ones by requests
-function rate_of(w) { return w ~ /-seq$/ ? "mib_s" : "iops" }
+function rate_of(w) { return w ~ /-seq/ ? "mib_s" : "iops" }
 
 function number(x) { return x >= 10000 ? sprintf("%.1fk", x / 1000) : sprintf("%.0f", x) }
 
@@ -47,7 +47,7 @@ FNR == 1 {
 }
 
 END {
-	head = "%-13s %-11s %8s %-17s %6s %9s %9s %10s %10s %8s %8s\n"
+	head = "%-16s %-11s %8s %-17s %6s %9s %9s %10s %10s %8s %8s\n"
 	printf head, "", "", "median", "   (min - max)", "", "p50", "p99",
 	    "CPU us/op", "CPU s/GiB", "rate", "CPU"
 	printf "work,server,unit,median,min,max,p50_us,p99_us,p999_us," \
@@ -58,9 +58,9 @@ END {
 	print "rate, CPU: over the best peer's of the same run (highest rate," \
 	    " lowest CPU time per operation)"
 	if (compared > 0)
-		printf "nbdmux reaches the best peer's rate in %d of %d works%s\n",
+		printf("nbdmux reaches the best peer's rate in %d of %d works%s\n",
 		    compared - behind, compared,
-		    behind > 0 ? "; behind in" behind_list : ""
+		    (behind > 0 ? "; behind in" behind_list : ""))
 }
 
 function print_work(w,    i, s, m, best, best_cpu, unit, key, cpu, label)
