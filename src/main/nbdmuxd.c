@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <bsd/unistd.h>
@@ -68,64 +69,91 @@ usage(void)
 	exit(2);
 }
 
-int
-main(int argc, char **argv)
+/* setproctitle(3) writes over the arguments, so the options get copies. */
+static char **
+copy_arguments(int argc, char **argv)
 {
-	struct daemon_options o = { 0 };
-	struct override *overrides = calloc((size_t)argc, sizeof(*overrides));
-	struct option *options = keys_options(config_keys, fixed, OPT_KEY);
-	bool test = false;
-	int c, status;
+	char **copy = calloc((size_t)argc + 1, sizeof(*copy));
 
-	if (overrides == NULL || options == NULL)
-		err(1, "cannot read the options");
-	places_init(&o.places);
+	for (int i = 0; copy != NULL && i < argc; i++)
+		if ((copy[i] = strdup(argv[i])) == NULL)
+			return NULL;
+	return copy;
+}
+
+/* Returns whether the spool is to be tested only. */
+static bool
+parse(int argc, char **argv, struct daemon_options *o,
+    struct override *overrides, const struct option *options)
+{
+	bool test = false;
+	int c;
+
 	while ((c = getopt_long(argc, argv, "C:s:S:fdtv", options, NULL)) !=
 	    -1) {
 		switch (c) {
 		case 'C':
-			o.places.conf = optarg;
-			o.places.conf_given = 1;
+			o->places.conf = optarg;
+			o->places.conf_given = 1;
 			break;
 		case 's':
-			o.places.spool = optarg;
+			o->places.spool = optarg;
 			break;
 		case 'S':
-			o.places.state = optarg;
+			o->places.state = optarg;
 			break;
 		case 'f':
-			o.background = false;
+			o->background = false;
 			break;
 		case 'd':
-			o.background = true;
+			o->background = true;
 			break;
 		case 't':
 			test = true;
 			break;
 		case 'v':
-			o.verbose = true;
+			o->verbose = true;
 			break;
 		case OPT_VERSION:
 			printf("nbdmuxd (nbdmux) %s\n", NBDMUX_VERSION);
-			return 0;
+			exit(0);
 		case OPT_HELP:
-			return help();
+			exit(help());
 		case '?':
 			usage();
 			break;
 		default:
-			overrides[o.count].name =
+			overrides[o->count].name =
 			    config_keys[c - OPT_KEY].name;
-			overrides[o.count++].value = optarg;
+			overrides[o->count++].value = optarg;
 			break;
 		}
 	}
 	if (optind != argc)
 		usage();
-	o.overrides = overrides;
+	return test;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct daemon_options o = { 0 };
+	char **args = copy_arguments(argc, argv);
+	struct override *overrides = calloc((size_t)argc, sizeof(*overrides));
+	struct option *options = keys_options(config_keys, fixed, OPT_KEY);
+	int status;
+
+	if (args == NULL || overrides == NULL || options == NULL)
+		err(1, "cannot read the options");
 	setproctitle_init(argc, argv, environ);
-	status = test ? daemon_test(&o) : daemon_run(&o);
+	places_init(&o.places);
+	o.overrides = overrides;
+	status = parse(argc, args, &o, overrides, options) ?
+	    daemon_test(&o) : daemon_run(&o);
 	free(options);
 	free(overrides);
+	for (int i = 0; i < argc; i++)
+		free(args[i]);
+	free(args);
 	return status;
 }
