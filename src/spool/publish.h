@@ -18,8 +18,10 @@ enum publish_flag {
 };
 
 /*
- * Write name in the directory.  On an error the old file, if any, is there
- * untouched and no temporary file is left: -1 with errno and d set.
+ * Write name in the directory, with exactly this mode.  On an error the old
+ * file, if any, is there untouched and no temporary file is left: -1 with
+ * errno and d set.  Only when the last step fails, the sync of the directory,
+ * is the new file there; d says that it may not outlive a crash.
  */
 int publish_file(int dirfd, const char *name, const void *data, size_t len,
     mode_t mode, unsigned flags, struct diag *d);

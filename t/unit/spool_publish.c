@@ -1,11 +1,14 @@
 /* A file appears whole or not at all, whatever goes wrong. */
+#undef _FORTIFY_SOURCE /* its openat() could not be replaced below */
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 
 #include "spool/publish.h"
 #include "spool_dir.h"
@@ -13,6 +16,55 @@
 
 static struct dir dir;
 static char text[8192];
+
+/* The call from which on they fail: the nth, 0 and 1 are the first; -1: none. */
+static int fsyncs = -1, linkats = -1, tmpfiles = -1;
+
+static int
+fails(int *left)
+{
+	if (*left == -1)
+		return 0;
+	if (*left > 0)
+		(*left)--;
+	return *left == 0;
+}
+
+int
+fsync(int fd)
+{
+	if (fails(&fsyncs)) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fsync, fd);
+}
+
+int
+linkat(int olddir, const char *old, int newdir, const char *new, int flags)
+{
+	if (fails(&linkats)) {
+		errno = EPERM;
+		return -1;
+	}
+	return (int)syscall(SYS_linkat, olddir, old, newdir, new, flags);
+}
+
+int
+openat(int fd, const char *path, int flags, ...)
+{
+	va_list ap;
+	mode_t mode;
+
+	if ((flags & O_TMPFILE) == O_TMPFILE && fails(&tmpfiles)) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	va_start(ap, flags);
+	mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(ap, mode_t) : 0;
+	va_end(ap);
+	return (int)syscall(SYS_openat, fd, path, flags, mode);
+}
 
 static int
 publish(const char *name, const char *content, mode_t mode, struct diag *d)
@@ -144,6 +196,60 @@ TEST(a_full_disk_leaves_the_old_file_and_no_litter)
 	CHECK(umount(mounted) == 0);
 	dir.fd = open(mounted, O_RDONLY | O_DIRECTORY);
 	dir_remove(&dir);
+}
+
+TEST(an_fsync_that_fails_leaves_the_old_file_and_no_litter)
+{
+	struct diag d;
+
+	dir_make(&dir);
+	dir_put(&dir, "a", "old");
+	fsyncs = 0;
+	CHECK(publish("a", "new", 0644, &d) == -1);
+	CHECK(errno == EIO);
+	CHECK_STR(d.text, "cannot write a: Input/output error");
+	CHECK_STR(dir_get(&dir, "a", text, sizeof(text)), "old");
+	CHECK(dir_count(&dir, 0) == 1);
+	/* State is not synced. */
+	CHECK(publish_file(dir.fd, "a", "new", 3, 0644, PUBLISH_VOLATILE,
+	    &d) == 0);
+	/* The directory's: the file is there, and that is said. */
+	fsyncs = 2;
+	CHECK(publish("a", "newer", 0644, &d) == -1);
+	CHECK_STR(d.text, "a is written, but may not outlive a crash: cannot "
+	    "sync its directory: Input/output error");
+	CHECK_STR(dir_get(&dir, "a", text, sizeof(text)), "newer");
+	fsyncs = -1;
+	CHECK(dir_count(&dir, 0) == 1);
+	dir_remove(&dir);
+}
+
+static void
+publish_as_ever(void)
+{
+	struct diag d;
+
+	dir_make(&dir);
+	CHECK(publish("a", "one", 0600, &d) == 0);
+	CHECK(publish("a", "two", 0644, &d) == 0);
+	CHECK_STR(dir_get(&dir, "a", text, sizeof(text)), "two");
+	fsyncs = 0;
+	CHECK(publish("a", "three", 0644, &d) == -1);
+	fsyncs = -1;
+	CHECK(publish_limited(4096) == 1);
+	CHECK_STR(dir_get(&dir, "a", text, sizeof(text)), "two");
+	CHECK(dir_count(&dir, 0) == 1);
+	dir_remove(&dir);
+}
+
+TEST(file_systems_without_nameless_files_do_as_well)
+{
+	tmpfiles = 0;
+	publish_as_ever();
+	tmpfiles = -1;
+	linkats = 0;
+	publish_as_ever();
+	linkats = -1;
 }
 
 TEST(a_name_that_cannot_be_replaced_leaves_no_litter)
@@ -280,6 +386,8 @@ main(void)
 	RUN(a_link_with_the_name_is_replaced_not_followed);
 	RUN(a_failed_write_leaves_the_old_file_and_no_litter);
 	RUN(a_full_disk_leaves_the_old_file_and_no_litter);
+	RUN(an_fsync_that_fails_leaves_the_old_file_and_no_litter);
+	RUN(file_systems_without_nameless_files_do_as_well);
 	RUN(a_name_that_cannot_be_replaced_leaves_no_litter);
 	RUN(a_directory_that_is_gone_is_an_error);
 	RUN(a_directory_without_write_permission_is_an_error);
