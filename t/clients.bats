@@ -4,9 +4,6 @@
 
 load helper
 
-# nbd-client and fio's neighbours may be in sbin.
-PATH=$PATH:/usr/sbin:/sbin
-
 setup()
 {
 	cd "$BATS_TEST_TMPDIR"
@@ -48,18 +45,24 @@ has_ipv6()
 	grep -qs '^0*1 .* lo$' /proc/net/if_inet6 || [ -n "${CI:-}" ]
 }
 
-# start [OPTION...]: the daemon, on all of them.
+# start [OPTION...]: the daemon, listening on all of them.
 start()
 {
-	setup_daemon "$@"
+	local listen=unix:$SOCKET
+
+	PORT=$(free_port)
+	! has_ipv6 || listen="[::1]:$PORT, $listen"
+	setup_daemon "--listen=127.0.0.1:$PORT, $listen" "$@"
 }
 
-# Bytes that repeat nowhere, with a hole and zeroes inside: 9 MiB + 512.
+# Random bytes with a hole and zeroes inside: 9 MiB + 512.
 make_image()
 {
-	head -c 9437696 /dev/urandom >"$1"
-	fallocate -p -o 2M -l 2M "$1"
-	dd if=/dev/zero of="$1" bs=1M seek=5 count=1 conv=notrunc status=none
+	head -c 2M /dev/urandom >"$1"
+	truncate -s 4M "$1"
+	head -c 1M /dev/urandom >>"$1"
+	head -c 1M /dev/zero >>"$1"
+	head -c 3146240 /dev/urandom >>"$1"
 }
 
 # Of the same size: one letter throughout.
@@ -111,7 +114,8 @@ json()
 	truncate -s 1M one
 	truncate -s 3M two
 	start
-	add_export one "$PWD/one" ro -d 'the first, "quoted" & größer'
+	add_export one "$PWD/one" ro \
+	    'description = the first, "quoted" & größer'
 	add_export two.img "$PWD/two" rw
 	uris ""
 	for uri in "${uris[@]}"; do
@@ -161,8 +165,8 @@ json()
 	make_image image
 	start
 	add_export plain "$PWD/image" ro
-	add_export blocks "$PWD/image" ro --block-min=512 \
-	    --block-preferred=64K --block-max=4M
+	add_export blocks "$PWD/image" ro "block-min = 512" \
+	    "block-preferred = 64K" "block-max = 4M"
 	uris plain
 	for uri in "${uris[@]}"; do
 		nbdinfo --json "$uri" | json 'd["exports"][0]["block_size_minimum"],

@@ -5,9 +5,6 @@
 
 load helper
 
-# The guest's programs come from this machine, some from its sbin.
-PATH=$PATH:/usr/sbin:/sbin
-
 # Leaves in MISSING what a guest cannot be built without.
 setup_file()
 {
