@@ -8,8 +8,8 @@
 static int
 not_cidr(const char *text, struct diag *d)
 {
-	return diag_set(d, "\"%.80s\" is not an IPv4 or IPv6 address or network; "
-	    "write for example 10.0.0.0/8 or 2001:db8::/32", text);
+	return diag_set(d, "\"%.80s\" is not an IPv4 or IPv6 address or "
+	    "network; write for example 10.0.0.0/8 or 2001:db8::/32", text);
 }
 
 /* The length behind the '/': digits alone, no zero before them, up to max. */
@@ -72,7 +72,7 @@ record_check_cidr(const char *text, struct diag *d)
 		    "from 0 to %u", text, bits);
 	if (mask(addr, bits / 8, prefix))
 		return diag_set(d, "\"%s\" has bits outside its prefix; write "
-		    "%s/%u", text, inet_ntop(family, addr, right, sizeof(right)),
-		    prefix);
+		    "%s/%u", text,
+		    inet_ntop(family, addr, right, sizeof(right)), prefix);
 	return 0;
 }

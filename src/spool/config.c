@@ -189,8 +189,8 @@ check_addresses(const char *list, struct diag *d)
 			if (listen_item(&b, two, size, d) == -1)
 				return -1;
 			if (same_address(&a, &b))
-				return diag_set(d, "\"listen\": \"%.*s\" stands "
-				    "there twice; write it once", (int)size,
+				return diag_set(d, "\"listen\": \"%.*s\" "
+				    "stands there twice; write it once", (int)size,
 				    two);
 		}
 	}
@@ -209,8 +209,8 @@ config_check(const struct config *c, struct diag *d)
 	if (check_addresses(c->listen, d) == -1)
 		return -1;
 	if (c->max_queued > c->max_memory)
-		return diag_set(d, "\"max-queued\" (%llu) is more than \"max-memory\" "
-		    "(%llu); make it smaller",
+		return diag_set(d, "\"max-queued\" (%llu) is more than "
+		    "\"max-memory\" (%llu); make it smaller",
 		    (unsigned long long)c->max_queued,
 		    (unsigned long long)c->max_memory);
 	return 0;

@@ -98,11 +98,12 @@ check_power(const char *value, struct diag *d)
 		return -1;
 	if (is_power(n))
 		return 0;
-	for (p = 1; p < n && p < UINT64_C(1) << 62; p *= 2)
+	/* The range was checked before: 3 at least, and far from overflow. */
+	for (p = 4; p < n; p *= 2)
 		;
 	return diag_set(d, "\"%s\" is not a power of two; the nearest are %s "
-	    "and %s", value, size_format(below, sizeof(below), p > 1 ? p / 2 : 1),
-	    size_format(above, sizeof(above), p > 1 ? p : 2));
+	    "and %s", value, size_format(below, sizeof(below), p / 2),
+	    size_format(above, sizeof(above), p));
 }
 
 const struct key record_keys[] = {
