@@ -77,11 +77,13 @@ screen_draw(const struct screen *s, const char *text)
 	for (; *text != '\0' && row < s->rows; row++) {
 		size_t len = strcspn(text, "\n");
 
-		/* A newline after the last row would scroll. */
-		printf("%s%.*s\033[K", row > 0 ? "\r\n" : "", (int)len, text);
+		/* A newline after the last row would scroll, and clearing
+		 * after a whole line would take its last character. */
+		printf("%s\033[K%.*s", row > 0 ? "\r\n" : "", (int)len, text);
 		text += len + (text[len] == '\n');
 	}
-	fputs("\033[J", stdout);
+	if (row < s->rows)
+		fputs("\r\n\033[J", stdout);
 	fflush(stdout);
 }
 
