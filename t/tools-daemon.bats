@@ -13,8 +13,6 @@ setup()
 	truncate -s 1M ok/image bad
 	truncate -s 2M ok/image2
 	setup_daemon --image-dirs="$PWD/ok"
-	DAEMON=$(cat "$STATE/nbdmuxd.pid")
-	PATH=$NBDMUX_BIN:$PATH
 	printf '%s\n' "$HOLD" >hold
 }
 
@@ -350,6 +348,7 @@ os.execvp(sys.argv[1], sys.argv[1:])' nbdmux-add disk ok/image 2>err &
 @test "ls says that the daemon is gone when it was killed" {
 	nbdmux-add disk ok/image
 	kill -KILL "$DAEMON"
+	DAEMON=
 	await 'nbdmux-ls 2>&1 | grep -q "no daemon runs"'
 	run --separate-stderr nbdmux-ls
 	[ "$status" -eq 0 ]

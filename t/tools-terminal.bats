@@ -9,10 +9,9 @@ setup()
 {
 	setup_dirs
 	cd "$BATS_TEST_TMPDIR"
-	PATH=$NBDMUX_BIN:$PATH
 	truncate -s 1M image
-	nbdmux-add -d "a description" disk image 2>/dev/null
-	nbdmux-add other image 2>/dev/null
+	nbdmux-add -d "a description" disk image >/dev/null 2>&1
+	nbdmux-add other image >/dev/null 2>&1
 	printf '%s\n' "$TERMINAL" >terminal
 }
 
@@ -30,6 +29,9 @@ def until(text, seconds=5):
             try: out += os.read(fd, 65536)
             except OSError: break
     assert text in out, (text, out)
+def rest(seconds=0.5):
+    try: until(b"never there", seconds)
+    except AssertionError: pass
 out, (fd, tty) = b"", pty.openpty()
 size(int(sys.argv[1]), int(sys.argv[2]))
 before = termios.tcgetattr(tty)
@@ -93,9 +95,9 @@ until(b"exports: 1"); os.write(fd, b" ")' nbdmux-ls -w --interval 0.1
 	for i in {1..30}; do
 		cp "$SPOOL/disk.ini" "$SPOOL/d$i.ini"
 	done
-	run terminal 5 20 'until(b"NAME"); time.sleep(0.3); n = out.count(b"\n")
-assert n == 4, out
-out = b""; size(10, 60); until(b"STATUS"); time.sleep(0.3)
+	run terminal 5 20 'until(b"NAME"); rest()
+assert out.count(b"\n") == 4, out
+out = b""; size(10, 60); until(b"STATUS"); rest()
 assert out.count(b"\n") == 9, out
 os.write(fd, b"q")' nbdmux-ls -w --interval 60
 	echo "$output"

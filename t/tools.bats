@@ -9,7 +9,6 @@ setup()
 {
 	setup_dirs
 	cd "$BATS_TEST_TMPDIR"
-	PATH=$NBDMUX_BIN:$PATH
 	truncate -s 1M image
 }
 
@@ -262,16 +261,18 @@ removed c" ]
 @test "a tool that is killed at any instant leaves the old file or the new" {
 	nbdmux-add disk image 2>/dev/null
 	cp "$SPOOL/disk.ini" old
-	nbdmux-add -w -d "$(printf 'x%.0s' {1..3000})" disk image 2>/dev/null
+	text=$(printf 'x%.0s' {1..3000})
+	start=$(date +%s%N)
+	nbdmux-add -w -d "$text" disk image 2>/dev/null
+	took=$((($(date +%s%N) - start) / 1000))
 	cp "$SPOOL/disk.ini" new
-	killed=0 done=0 old=0 new=0
+	killed=0 old=0 new=0
 	for i in {1..150}; do
 		cp old "$SPOOL/disk.ini"
-		nbdmux-add -w -d "$(printf 'x%.0s' {1..3000})" disk image \
-		    >/dev/null 2>&1 &
-		sleep "0.00$((i % 10))$((i / 10 % 10))"
-		kill -KILL $! 2>/dev/null && killed=$((killed + 1)) ||
-		    done=$((done + 1))
+		nbdmux-add -w -d "$text" disk image >/dev/null 2>&1 &
+		# From at once to twice as late as it should take.
+		sleep "$(printf '0.%06d' $((took * 2 * i / 150)))"
+		kill -KILL $! 2>/dev/null && killed=$((killed + 1)) || true
 		wait $! || true
 		if cmp -s old "$SPOOL/disk.ini"; then
 			old=$((old + 1))
@@ -281,7 +282,7 @@ removed c" ]
 		fi
 		[ "$(nbdmux-ls --names)" = disk ]
 	done
-	echo "killed $killed, done $done, old $old, new $new"
+	echo "killed $killed, old $old, new $new"
 	[ "$old" -gt 0 ] && [ "$new" -gt 0 ]
 	# What may be left does not count, and goes in time.
 	find "$SPOOL" -name '.nbdmux-*' -exec touch -d '1 day ago' {} +
