@@ -21,8 +21,7 @@ WARN      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
              $(if $(CI),-Werror)
 HARDEN    ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 HARDEN_LD ?= -pie -Wl,-z,relro,-z,now
-PKGS      := libbsd inih
-PKG       = $(shell pkg-config --cflags libbsd inih 2>/dev/null)
+PKG       := $(shell pkg-config --cflags libbsd inih 2>/dev/null)
 ALL_CPPFLAGS = -Isrc -D_GNU_SOURCE -DNBDMUX_VERSION='"$(VERSION)"' $(PKG) $(CPPFLAGS)
 ALL_CFLAGS   = -std=gnu11 $(WARN) $(HARDEN) -pthread $(CFLAGS)
 ALL_LDFLAGS  = $(HARDEN_LD) -pthread $(LDFLAGS)
@@ -84,8 +83,110 @@ units-of-%:
 	$(Q)$(MAKE) --no-print-directory $(patsubst %,$(BUILD)/t/unit/%,$(filter $*_%,$(UNITS)))
 	$(Q)for u in $(patsubst %,$(BUILD)/t/unit/%,$(filter $*_%,$(UNITS))); do echo "# $$u"; $$u || exit 1; done
 
-.PHONY: clean
+# t/lib/fault*.c are preloaded into the daemon, other t/lib/*.c are programs
+TEST_LIBS := $(patsubst %.c,$(BUILD)/%.so,$(wildcard t/lib/fault*.c))
+TEST_PROGS := $(patsubst %.c,$(BUILD)/%,$(filter-out t/lib/fault%,$(wildcard t/lib/*.c)))
+$(BUILD)/t/lib/%.so: t/lib/%.c
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LINK $@")
+	$(Q)$(CC) -D_GNU_SOURCE $(WARN) -O1 -g -fPIC -shared -o $@ $< -ldl -pthread
+$(TEST_PROGS): $(BUILD)/t/lib/%: $(BUILD)/t/lib/%.o $(call libs,wire base)
+	$(if $(Q),@echo "  LINK $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lbsd -linih -lm
+
+include t/bench.mk
+
+.PHONY: test-programs
+test-programs: all units $(TEST_LIBS) $(TEST_PROGS) bench-programs
+
+# --- the two commands -------------------------------------------------------
+
+.PHONY: run check test
+run:
+	$(Q)t/packages build run
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)t/run $(BIN)
+
+check:
+	$(Q)t/packages build test
+	$(Q)$(MAKE) --no-print-directory -j2 test-programs
+	$(Q)$(MAKE) --no-print-directory test
+
+# T="t/live.bats t/faults.bats" runs some of the tests
+T ?= $(wildcard t/*.bats)
+test:
+	$(Q)NBDMUX_BIN=$(BIN) NBDMUX_BUILD=$(BUILD) bats $(BATSFLAGS) $(T)
+
+# --- other builds and judges ------------------------------------------------
+
+SANITIZE = $(MAKE) --no-print-directory HARDEN= HARDEN_LD= \
+	BUILD=build-$(1) CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=$(2)" \
+	LDFLAGS="-fsanitize=$(2)"
+
+.PHONY: asan asan-test tsan tsan-test fuzz lint
+asan:
+	$(Q)$(call SANITIZE,asan,address$(comma)undefined) -j2 test-programs
+asan-test: asan
+	$(Q)$(call SANITIZE,asan,address$(comma)undefined) test
+tsan:
+	$(Q)$(call SANITIZE,tsan,thread) -j2 test-programs
+tsan-test: tsan
+	$(Q)TSAN_OPTIONS="suppressions=$(CURDIR)/t/lib/tsan.supp $(TSAN_OPTIONS)" \
+	    $(call SANITIZE,tsan,thread) test T="$(TSAN_TESTS)"
+TSAN_TESTS := t/units.bats t/live.bats t/load.bats
+comma := ,
+
+FUZZ_SECONDS ?= 60
+fuzz:
+	$(Q)t/packages build fuzz
+	$(Q)t/fuzz/run $(FUZZ_SECONDS)
+
+lint:
+	$(Q)t/packages build lint
+	$(Q)t/lint
+
+# --- installation -----------------------------------------------------------
+
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(sysconfdir)/nbdmux
+	install -m 755 $(PROGRAMS:%=$(BIN)/%) $(DESTDIR)$(sbindir)
+	for section in 5 7 8; do \
+		install -d $(DESTDIR)$(mandir)/man$$section && \
+		install -m 644 man/*.$$section $(DESTDIR)$(mandir)/man$$section || exit 1; \
+	done
+	test -e $(DESTDIR)$(sysconfdir)/nbdmux/nbdmuxd.conf || \
+		install -m 644 etc/nbdmuxd.conf $(DESTDIR)$(sysconfdir)/nbdmux
+	install -d $(DESTDIR)$(prefix)/lib/systemd/system \
+		$(DESTDIR)$(prefix)/lib/sysusers.d $(DESTDIR)$(prefix)/lib/tmpfiles.d
+	sed 's|/usr/sbin/|$(sbindir)/|; s|/etc/nbdmux|$(sysconfdir)/nbdmux|' \
+		etc/systemd/nbdmuxd.service \
+		>$(DESTDIR)$(prefix)/lib/systemd/system/nbdmuxd.service
+	install -m 644 etc/sysusers.d/nbdmux.conf $(DESTDIR)$(prefix)/lib/sysusers.d
+	install -m 644 etc/tmpfiles.d/nbdmux.conf $(DESTDIR)$(prefix)/lib/tmpfiles.d
+	install -d $(DESTDIR)$(prefix)/share/bash-completion/completions
+	install -m 644 etc/completion/nbdmux \
+		$(DESTDIR)$(prefix)/share/bash-completion/completions/nbdmux
+	for p in $(PROGRAMS); do \
+		ln -sf nbdmux $(DESTDIR)$(prefix)/share/bash-completion/completions/$$p || exit 1; \
+	done
+
+.PHONY: clean help
 clean:
 	$(Q)rm -rf build build-* $(PROGRAMS:%=bin/%)
+
+help:
+	@echo "make              build bin/"
+	@echo "make run          install what is missing, build, serve a sample image"
+	@echo "make check        install what tests need, build, run all tests"
+	@echo "make test T=...   run some tests: t/live.bats ..."
+	@echo "make unit-base    build and run one layer's unit tests"
+	@echo "make asan         build with Address- and UBSanitizer; asan-test runs all"
+	@echo "make tsan         build with ThreadSanitizer; tsan-test runs the load tests"
+	@echo "make fuzz         fuzz for FUZZ_SECONDS each (60)"
+	@echo "make lint         clang-tidy, cppcheck, shellcheck, mandoc"
+	@echo "make bench        compare with nbdkit, qemu-nbd and nbd-server"
+	@echo "make install      DESTDIR, prefix (/usr/local)"
+	@echo "V=1 shows the commands"
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

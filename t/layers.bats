@@ -1,0 +1,93 @@
+#!/usr/bin/env bats
+# The direction of includes, as DESIGN has it: a layer includes itself and what
+# is below it, nothing above.
+
+SRC=$BATS_TEST_DIRNAME/../src
+
+# What a layer may include.
+below()
+{
+	case $1 in
+	base) echo base ;;
+	wire) echo wire ;;
+	spool) echo base spool ;;
+	export) echo base spool export ;;
+	session) echo base wire spool export session ;;
+	loop) echo base wire spool export session loop ;;
+	tool) echo base spool tool ;;
+	main-nbdmuxd) echo base spool loop ;;
+	main-*) echo base spool tool ;;
+	*) echo "unknown layer: $1" >&2; return 1 ;;
+	esac
+}
+
+# check LAYER FILE...: prints each include that runs up.
+check()
+{
+	local layer=$1 file target
+
+	shift
+	allowed=" $(below "$layer") " || return 1
+	for file; do
+		while read -r target; do
+			[[ $allowed == *" $target "* ]] ||
+			    echo "$file includes $target/, which is not below"
+		done < <(sed -n 's|^# *include "\([^/"]*\)/.*|\1|p' "$file")
+	done
+}
+
+@test "no layer includes one above it" {
+	cd "$SRC"
+	for layer in */; do
+		layer=${layer%/}
+		[ "$layer" != main ] || continue
+		run check "$layer" "$layer"/*.[ch]
+		[ "$status" -eq 0 ] && [ -z "$output" ] ||
+		    { echo "$output"; false; }
+	done
+}
+
+@test "a program includes only what it may" {
+	cd "$SRC"
+	for file in main/*.c; do
+		run check "main-$(basename "$file" .c)" "$file"
+		[ "$status" -eq 0 ] && [ -z "$output" ] ||
+		    { echo "$output"; false; }
+	done
+}
+
+@test "an include that runs up is found" {
+	mkdir -p "$BATS_TEST_TMPDIR/base"
+	cd "$BATS_TEST_TMPDIR"
+	echo '#include "spool/view.h"' >base/x.c
+	run check base base/x.c
+	[ "$output" = "base/x.c includes spool/, which is not below" ]
+}
+
+@test "own headers are included with their layer" {
+	cd "$SRC"
+	run grep -nE '^# *include "[^/"]*"' */*.[ch]
+	[ -z "$output" ] || { echo "$output"; false; }
+}
+
+@test "only loop includes ev.h, only base includes ini.h" {
+	cd "$SRC"
+	run grep -lE '^# *include <ev.h>' */*.[ch]
+	[ -n "$output" ]
+	! grep -v '^loop/' <<<"$output"
+	run grep -lE '^# *include <ini.h>' */*.[ch]
+	[ -n "$output" ]
+	! grep -v '^base/' <<<"$output"
+}
+
+@test "wire has no malloc and no descriptor; export and session no socket" {
+	cd "$SRC"
+	! grep -nE '(malloc|calloc|realloc|free|open|read|write)\(' wire/*.c
+	! grep -nE 'sys/socket.h|netinet/' export/*.[ch] session/*.[ch]
+}
+
+@test "after start-up nothing calls exit" {
+	cd "$SRC"
+	! grep -nE '(^|[^_a-z])(exit|abort|err|errx)\(' base/*.c wire/*.c \
+	    spool/*.c export/*.c session/*.c loop/*.c
+}
