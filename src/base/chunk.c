@@ -93,15 +93,23 @@ pool_take(struct pool *p, size_t cap)
 	return NULL;
 }
 
+/* The usual capacities, unless half of one would be wasted. */
+static size_t
+round_up(size_t cap)
+{
+	if (cap > CHUNK_SMALL / 2 && cap <= CHUNK_SMALL)
+		return CHUNK_SMALL;
+	if (cap > CHUNK_LARGE / 2 && cap <= CHUNK_LARGE)
+		return CHUNK_LARGE;
+	return cap;
+}
+
 struct chunk *
 chunk_get(struct pool *p, size_t cap, bool force)
 {
 	struct chunk *c;
 
-	if (cap <= CHUNK_SMALL)
-		cap = CHUNK_SMALL;
-	else if (cap <= CHUNK_LARGE)
-		cap = CHUNK_LARGE;
+	cap = round_up(cap);
 	if (!budget_take(p->budget, cap, force))
 		return NULL;
 	c = pool_take(p, cap);

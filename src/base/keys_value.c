@@ -68,6 +68,10 @@ parse_text(const struct key *key, const char *text, char **result,
 	if (key->type == KEY_STRING && *text != '\0' &&
 	    parse_string(key, text, &s, d) == -1)
 		return -1;
+	if (s == NULL && (key->flags & KEY_FILLED))
+		return diag_set(d, "the value is empty; write %s = %s, or "
+		    "leave the line out", key->name,
+		    key->arg != NULL ? key->arg : "VALUE");
 	if (s == NULL && (key->flags & KEY_REQUIRED))
 		return diag_set(d, "the value is empty; write %s = %s",
 		    key->name, key->arg != NULL ? key->arg : "VALUE");

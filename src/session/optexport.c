@@ -135,8 +135,8 @@ block_sizes(const struct generation *g)
 	    SESSION_MAX_ADVERTISED;
 	if (b.preferred < b.minimum)
 		b.preferred = b.minimum;
-	if (b.preferred > b.maximum)
-		b.preferred = b.maximum;
+	while (b.preferred > b.maximum) /* it stays a power of two */
+		b.preferred /= 2;
 	return b;
 }
 

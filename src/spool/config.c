@@ -59,7 +59,7 @@ const struct key config_keys[] = {
 	    .flags = KEY_RESTART, .arg = "NAME",
 	    .help = "its group, by default the user's own" },
 	{ .name = "image-dirs", .type = KEY_LIST, AT(image_dirs),
-	    .check = check_dir, .arg = "DIRECTORY,...",
+	    .check = check_dir, .flags = KEY_FILLED, .arg = "DIRECTORY,...",
 	    .help = "directories that images must be in, by default any" },
 	{ .name = "default-export", .type = KEY_STRING, AT(default_export),
 	    .check = name_check, .arg = "NAME",

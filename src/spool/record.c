@@ -138,7 +138,8 @@ const struct key record_keys[] = {
 	    .help = "most clients at a time, 0 for any number" },
 	{ .name = "allow", .type = KEY_LIST,
 	    .offset = offsetof(struct record, allow),
-	    .check = record_check_cidr, .arg = "CIDR,...",
+	    .check = record_check_cidr, .flags = KEY_FILLED,
+	    .arg = "CIDR,...",
 	    .help = "addresses and networks of the clients that may connect" },
 
 	{ .name = "partition", .flags = KEY_LATER, .arg = "NUMBER|root",

@@ -33,6 +33,21 @@ TEST(a_chunk_has_at_least_the_bytes_asked_for_and_is_empty)
 	pool_free(NULL);
 }
 
+TEST(a_chunk_is_not_twice_what_was_asked_for)
+{
+	struct budget budget = { 0, UINT64_MAX };
+	struct chunk *c;
+	struct pool p;
+
+	pool_init(&p, &budget);
+	for (size_t n = 1; n < 2 * CHUNK_LARGE; n += 997) {
+		c = chunk_get(&p, n, false);
+		CHECK(c != NULL && c->cap < 2 * n + 2);
+		chunk_put(&p, c);
+	}
+	pool_free(&p);
+}
+
 TEST(a_small_chunk_is_one_allocation_of_64_kib)
 {
 	CHECK(sizeof(struct chunk) + CHUNK_SMALL == 65536);
@@ -45,13 +60,13 @@ TEST(the_last_chunk_put_back_goes_out_first)
 	struct pool p;
 
 	pool_init(&p, &budget);
-	a = chunk_get(&p, 100, false);
-	b = chunk_get(&p, 100, false);
+	a = chunk_get(&p, CHUNK_SMALL, false);
+	b = chunk_get(&p, CHUNK_SMALL, false);
 	CHECK(a != b);
 	chunk_put(&p, a);
 	chunk_put(&p, b);
 	CHECK(chunk_get(&p, CHUNK_SMALL, false) == b);
-	CHECK(chunk_get(&p, 0, false) == a);
+	CHECK(chunk_get(&p, CHUNK_SMALL - 1, false) == a);
 	CHECK(p.nsmall == 0);
 	chunk_put(&p, a);
 	chunk_put(&p, b);
@@ -68,7 +83,7 @@ TEST(a_pool_keeps_a_few_free_chunks_and_not_more)
 
 	pool_init(&p, &budget);
 	for (i = 0; i < 32; i++) {
-		small[i] = chunk_get(&p, 1, false);
+		small[i] = chunk_get(&p, CHUNK_SMALL, false);
 		large[i] = chunk_get(&p, CHUNK_PIECE, false);
 		CHECK(small[i] != NULL && large[i] != NULL);
 	}
@@ -91,17 +106,17 @@ TEST(the_budget_bounds_what_is_out_in_all_pools_together)
 
 	pool_init(&p, &budget);
 	pool_init(&q, &budget);
-	a = chunk_get(&p, 1, false);
-	b = chunk_get(&q, 1, false);
+	a = chunk_get(&p, CHUNK_SMALL, false);
+	b = chunk_get(&q, CHUNK_SMALL, false);
 	CHECK(a != NULL && b != NULL);
-	CHECK(chunk_get(&p, 1, false) == NULL);
-	CHECK(chunk_get(&q, 1, false) == NULL);
-	forced = chunk_get(&p, 1, true);
+	CHECK(chunk_get(&p, CHUNK_SMALL, false) == NULL);
+	CHECK(chunk_get(&q, CHUNK_SMALL, false) == NULL);
+	forced = chunk_get(&p, CHUNK_SMALL, true);
 	CHECK(forced != NULL && budget.used == 3 * CHUNK_SMALL);
 	chunk_put(&q, a); /* another pool may take it back */
-	CHECK(chunk_get(&p, 1, false) == NULL);
+	CHECK(chunk_get(&p, CHUNK_SMALL, false) == NULL);
 	chunk_put(&p, forced);
-	a = chunk_get(&p, 1, false);
+	a = chunk_get(&p, CHUNK_SMALL, false);
 	CHECK(a != NULL);
 	CHECK(chunk_get(&p, CHUNK_LARGE, false) == NULL);
 	CHECK(chunk_get(&p, SIZE_MAX, false) == NULL);
@@ -168,6 +183,7 @@ int
 main(void)
 {
 	RUN(a_chunk_has_at_least_the_bytes_asked_for_and_is_empty);
+	RUN(a_chunk_is_not_twice_what_was_asked_for);
 	RUN(a_small_chunk_is_one_allocation_of_64_kib);
 	RUN(the_last_chunk_put_back_goes_out_first);
 	RUN(a_pool_keeps_a_few_free_chunks_and_not_more);
