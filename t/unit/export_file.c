@@ -2,7 +2,7 @@
  * The file backend on the file systems at hand: one on disk (TMPDIR or /tmp)
  * and tmpfs (/dev/shm), which differ in nearly everything it tries.
  */
-#include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -372,13 +372,54 @@ TEST(a_block_device_is_served)
 	struct loopdev l;
 	struct backend *b;
 
-	if (loopdev_make(&l, 4 * MIB) == -1)
+	if (loopdev_make(&l, "/tmp", 4 * MIB) == -1)
 		return;
 	fd = open(l.dev, O_RDWR);
 	b = file_backend(open(l.dev, O_RDWR), 4 * MIB, true, NULL);
 	check_device(b);
 	end(b);
 	loopdev_end(&l);
+}
+
+/* Twice: the kernel tells of lost data once, the backend remembers. */
+static void
+check_losses(struct backend *b, unsigned fua)
+{
+	char *data = malloc(2 * MIB);
+
+	memset(data, 'L', 2 * MIB);
+	CHECK((run(b, IO_WRITE, fua, 0, 2 * MIB, data) != 0) == (fua != 0));
+	CHECK(run(b, IO_FLUSH, 0, 0, 0, NULL) != 0);
+	CHECK(run(b, IO_FLUSH, 0, 0, 0, NULL) != 0);
+	CHECK(run(b, IO_READ, 0, 0, 4096, data) == 0);
+	free(data);
+}
+
+/* A device whose writes are taken and then lost: its file has no room. */
+TEST(data_lost_behind_the_cache_fails_every_later_flush)
+{
+	static const unsigned fua[] = { 0, IO_FUA };
+	char dir[] = "/tmp/nbdmux-export-small-XXXXXX";
+	struct loopdev l;
+	struct backend *b;
+	size_t i;
+
+	if (mkdtemp(dir) == NULL)
+		abort();
+	if (mount("none", dir, "tmpfs", 0, "size=1m") == -1) {
+		printf("# skipped: no file system can be mounted here\n");
+		rmdir(dir);
+		return;
+	}
+	for (i = 0; i < 2 && loopdev_make(&l, dir, 4 * MIB) == 0; i++) {
+		fd = open(l.dev, O_RDWR);
+		b = file_backend(open(l.dev, O_RDWR), 4 * MIB, true, NULL);
+		check_losses(b, fua[i]);
+		end(b);
+		loopdev_end(&l);
+	}
+	CHECK(umount2(dir, MNT_DETACH) == 0);
+	rmdir(dir);
 }
 
 static void
@@ -413,5 +454,6 @@ main(void)
 		run_all();
 	}
 	RUN(a_block_device_is_served);
+	RUN(data_lost_behind_the_cache_fails_every_later_flush);
 	return DONE();
 }

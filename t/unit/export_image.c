@@ -247,7 +247,7 @@ TEST(a_block_device_is_an_image)
 	struct image_id id, other;
 	struct loopdev l;
 
-	if (loopdev_make(&l, 1024 * 1024) == -1)
+	if (loopdev_make(&l, "/tmp", 1024 * 1024) == -1)
 		return;
 	CHECK(image_look(l.dev, NULL, &id, &d) == 0);
 	CHECK(id.size == 1024 * 1024 && id.rdev != 0);

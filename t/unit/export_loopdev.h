@@ -25,16 +25,16 @@ loopdev_end(struct loopdev *l)
 	unlink(l->file);
 }
 
-/* 0, or -1 and a line that says why not. */
+/* Over a sparse file in dir: 0, or -1 and a line that says why not. */
 static int
-loopdev_make(struct loopdev *l, size_t size)
+loopdev_make(struct loopdev *l, const char *dir, size_t size)
 {
 	char cmd[160];
 	FILE *p;
 	int fd;
 
 	memset(l, 0, sizeof *l);
-	strcpy(l->file, "/tmp/nbdmux-export-loop-XXXXXX");
+	snprintf(l->file, sizeof l->file, "%s/nbdmux-export-loop-XXXXXX", dir);
 	fd = mkstemp(l->file);
 	if (fd == -1 || ftruncate(fd, (off_t)size) == -1)
 		abort();

@@ -351,6 +351,31 @@ TEST(the_probe_is_there_unless_the_spool_has_its_own)
 	end();
 }
 
+TEST(all_states_are_told_again_when_they_were_lost)
+{
+	struct generation *g;
+
+	begin();
+	image("a", 'a', IMAGE_SIZE);
+	serve("disk", "a");
+	serve("drained", "a");
+	serve("lost", "none");
+	apply();
+	g = join("drained");
+	drop("drained");
+	apply();
+	CHECK(apply() == 0);
+	registry_republish(reg);
+	CHECK(apply() == 3 && said_kind("disk", CHANGE_SAME));
+	CHECK(said("disk")->state.status == STATUS_READY);
+	CHECK(said_kind("drained", CHANGE_REMOVED));
+	CHECK(said("drained")->state.status == STATUS_DRAINING);
+	CHECK(said("lost")->state.status == STATUS_FAILED);
+	CHECK(apply() == 0);
+	registry_leave(g);
+	end();
+}
+
 TEST(image_dirs_are_taken_up_by_the_next_apply)
 {
 	struct registry_options o = { .image_dirs = "/nowhere" };
@@ -388,6 +413,7 @@ main(void)
 	RUN(a_name_that_comes_back_goes_on_counting);
 	RUN(a_kick_ends_whom_new_clients_would_not_get);
 	RUN(the_probe_is_there_unless_the_spool_has_its_own);
+	RUN(all_states_are_told_again_when_they_were_lost);
 	RUN(image_dirs_are_taken_up_by_the_next_apply);
 	return DONE();
 }
