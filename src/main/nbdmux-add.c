@@ -11,7 +11,8 @@ static const struct option_row rows[] = {
 	{ 'a', NULL, "CIDR,...", "the same as --allow=CIDR,..." },
 	{ OPTION_RAW, "raw", NULL,
 	    "serve the image's bytes whatever format they look like" },
-	{ OPTION_CHECK, "check", NULL, "say what would be done, and do nothing" },
+	{ OPTION_CHECK, "check", NULL,
+	    "say what would be done, and do nothing" },
 	{ OPTION_TIMEOUT, "timeout", "S", "wait for the daemon so long [5]" },
 	{ OPTION_JSON, "json", NULL, "print the result as JSON" },
 	{ 0 }

@@ -5,8 +5,10 @@
 enum { OPTION_INTERVAL = 256, OPTION_JSON, OPTION_NAMES };
 
 static const struct option_row rows[] = {
-	{ 'l', "long", NULL, "image, addresses allowed, totals since the start" },
-	{ 'c', "connections", NULL, "the clients instead of the exports; with -l both" },
+	{ 'l', "long", NULL,
+	    "image, addresses allowed, totals since the start" },
+	{ 'c', "connections", NULL,
+	    "the clients instead of the exports; with -l both" },
 	{ 'w', "watch", NULL, "draw again and again until a key is pressed" },
 	{ OPTION_INTERVAL, "interval", "S",
 	    "time between two looks [1; once 0.2]" },

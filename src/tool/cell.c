@@ -60,7 +60,8 @@ static size_t
 escape_byte(char out[5], unsigned char byte)
 {
 	if (byte == '\n' || byte == '\t')
-		return (size_t)snprintf(out, 5, "\\%c", byte == '\n' ? 'n' : 't');
+		return (size_t)snprintf(out, 5, "\\%c",
+		    byte == '\n' ? 'n' : 't');
 	return (size_t)snprintf(out, 5, "\\x%02x", byte);
 }
 

@@ -69,7 +69,8 @@ static int
 publish(const struct entry *e, const void *text, size_t len, mode_t mode,
     struct diag *d)
 {
-	if (publish_file(e->tool->spoolfd, e->file, text, len, mode, 0, d) == -1) {
+	if (publish_file(e->tool->spoolfd, e->file, text, len, mode, 0,
+	    d) == -1) {
 		struct diag remedy;
 
 		tool_remedy(e->tool, errno, &remedy);

@@ -147,7 +147,8 @@ count(struct listing *l)
 	size_t e = 0, c = 0;
 
 	for (struct listing_row *r = l->rows; r < l->rows + l->count; r++) {
-		while (e < s->nexports && strcmp(s->exports[e].name, r->name) < 0)
+		while (e < s->nexports &&
+		    strcmp(s->exports[e].name, r->name) < 0)
 			e++;
 		for (; e < s->nexports &&
 		    strcmp(s->exports[e].name, r->name) == 0; e++)
@@ -281,7 +282,8 @@ listing_status(const struct listing_row *r)
 {
 	if (r->answered)
 		return status_names[r->state.status];
-	return r->state.error != NULL ? status_names[STATUS_FAILED] : "unserved";
+	return r->state.error != NULL ? status_names[STATUS_FAILED] :
+	    "unserved";
 }
 
 size_t

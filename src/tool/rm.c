@@ -3,122 +3,13 @@
  * that many exports take as long as the slowest.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "spool/publish.h"
 #include "spool/state.h"
-#include "tool/await.h"
 #include "tool/json.h"
-#include "tool/given.h"
-#include "tool/rm.h"
-#include "tool/server.h"
-
-#define KICK_SUFFIX ".kick"
-
-/* How far an export's end has come, as the daemon tells. */
-enum stage {
-	STAGE_SERVED,   /* the daemon does not know yet */
-	STAGE_DRAINING, /* no new clients; the present ones finish */
-	STAGE_GONE      /* nothing of it is left */
-};
-
-struct target {
-	const char *name;
-	char file[NAME_FILE_SIZE];
-	char kick[NAME_SIZE + sizeof(KICK_SUFFIX)];
-	bool was_there;
-	bool kicking; /* the marker is ours to remove */
-	bool done;
-	enum stage stage;
-	int status;   /* its exit status */
-	struct diag error;
-};
-
-struct removal {
-	struct tool *tool;
-	const struct rm *rm;
-	struct given names;
-	struct target *targets;
-	struct await await;
-	struct server server;
-};
-
-#define EACH(r, t) \
-	(struct target *t = (r)->targets; t < (r)->targets + (r)->names.count; t++)
-
-static bool
-exists(const struct removal *r, const char *file)
-{
-	return faccessat(r->tool->spoolfd, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-static void
-failed(struct target *t, int status)
-{
-	t->status = status;
-	t->done = true;
-}
-
-/* --- asking the daemon ---------------------------------------------------- */
-
-/*
- * A state without NAME.ini is the removed export's, whatever it says: the
- * daemon has not looked yet.  With NAME.ini somebody has added it again, and
- * what was removed is history.
- */
-static enum stage
-stage_of(const struct removal *r, const struct target *t)
-{
-	struct state_export state = { 0 };
-	enum stage stage = STAGE_SERVED;
-	int found;
-
-	if (r->server.exportsfd == -1)
-		return STAGE_GONE;
-	found = state_read_export(r->server.exportsfd, t->name, &state, NULL);
-	if (found == 0 || (found == 1 && state.builtin) || exists(r, t->file))
-		stage = STAGE_GONE;
-	else if (found == 1 && state.status == STATUS_DRAINING)
-		stage = STAGE_DRAINING;
-	state_export_clear(&state);
-	return stage;
-}
-
-/* Whether each has come as far as goal. */
-static bool
-reached(struct removal *r, enum stage goal)
-{
-	bool all = true;
-
-	server_close(&r->server);
-	if (server_open(&r->server, r->tool, NULL) != 0)
-		return false; /* a state that is just being made anew */
-	for EACH(r, t) {
-		if (t->done)
-			continue;
-		t->stage = r->server.pid == 0 ? STAGE_GONE : stage_of(r, t);
-		t->done = t->stage >= goal;
-		all = all && t->done;
-	}
-	return all;
-}
-
-static enum await_verdict
-await_stage(struct removal *r, enum stage goal, double limit)
-{
-	enum await_verdict verdict = AWAIT_LOOK;
-
-	for EACH(r, t)
-		t->done = t->status == TOOL_FAILED;
-	await_limit(&r->await, limit);
-	while (verdict == AWAIT_LOOK && !reached(r, goal))
-		verdict = await_next(&r->await);
-	return verdict;
-}
+#include "tool/removal.h"
 
 /* --- removing ------------------------------------------------------------- */
 
@@ -130,7 +21,7 @@ failed_to(struct removal *r, struct target *t, int error)
 	tool_remedy(r->tool, error, &remedy);
 	tool_say(r->tool, "cannot remove %s: %s%s", t->name, t->error.text,
 	    remedy.text);
-	failed(t, TOOL_FAILED);
+	removal_settle(t, TOOL_FAILED);
 }
 
 /*
@@ -143,7 +34,7 @@ remove_one(struct removal *r, struct target *t)
 	int removed;
 
 	if (r->rm->kick && r->server.pid != 0 &&
-	    (exists(r, t->file) || stage_of(r, t) != STAGE_GONE)) {
+	    (removal_exists(r, t->file) || removal_stage(r, t) != STAGE_GONE)) {
 		if (publish_file(r->tool->spoolfd, t->kick, "", 0, 0644, 0,
 		    &t->error) != 0) {
 			failed_to(r, t, errno);
@@ -163,44 +54,6 @@ remove_markers(struct removal *r)
 	for EACH(r, t)
 		if (t->kicking)
 			publish_remove(r->tool->spoolfd, t->kick, NULL);
-}
-
-static void
-late(struct removal *r, double limit)
-{
-	struct diag doubt;
-
-	server_doubt(&r->server, &doubt);
-	for EACH(r, t) {
-		if (t->done)
-			continue;
-		failed(t, TOOL_TIMEOUT);
-		diag_set(&t->error, t->stage == STAGE_DRAINING ?
-		    "%s still has clients after %g s%s; it is removed, and "
-		    "gone when they are" :
-		    "%s is removed from the spool, but the daemon has not "
-		    "taken that up within %g s%s", t->name, limit, doubt.text);
-		tool_say(r->tool, "%s", t->error.text);
-	}
-}
-
-/* First that no new clients come, then, if wanted, that the last has gone. */
-static void
-follow(struct removal *r)
-{
-	bool to_the_end = r->rm->wait || r->rm->kick;
-	double limit = r->rm->timeout >= 0 ? r->rm->timeout : RM_TIMEOUT;
-	enum await_verdict verdict = await_stage(r, STAGE_DRAINING, limit);
-
-	if (verdict == AWAIT_LOOK && to_the_end) {
-		if (r->rm->timeout < 0 && !r->rm->kick)
-			limit = -1;
-		verdict = await_stage(r, STAGE_GONE, limit);
-	}
-	if (verdict == AWAIT_TIMEOUT)
-		late(r, limit);
-	if (verdict == AWAIT_SIGNAL)
-		tool_say(r->tool, "interrupted; what was removed stays removed");
 }
 
 /* --- reporting ------------------------------------------------------------ */
@@ -290,7 +143,7 @@ carry_out(struct removal *r)
 	for EACH(r, t)
 		remove_one(r, t);
 	if (r->server.pid != 0)
-		follow(r);
+		removal_follow(r);
 	remove_markers(r);
 }
 
@@ -298,7 +151,7 @@ static void
 predict(struct removal *r)
 {
 	for EACH(r, t)
-		t->was_there = exists(r, t->file);
+		t->was_there = removal_exists(r, t->file);
 }
 
 static int

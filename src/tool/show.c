@@ -129,7 +129,8 @@ show_exports(const struct listing *l, FILE *out, size_t width)
 	struct table t;
 
 	table_init(&t, columns, COUNT(columns));
-	for (const struct listing_row *r = l->rows; r < l->rows + l->count; r++) {
+	for (const struct listing_row *r = l->rows; r < l->rows + l->count;
+	    r++) {
 		char size[CELL], gen[CELL], clients[CELL], rd[CELL], wr[CELL];
 		char text[2 * DIAG_MAX];
 
@@ -157,7 +158,8 @@ show_long(const struct listing *l, FILE *out, size_t width)
 	struct table t;
 
 	table_init(&t, columns, COUNT(columns));
-	for (const struct listing_row *r = l->rows; r < l->rows + l->count; r++) {
+	for (const struct listing_row *r = l->rows; r < l->rows + l->count;
+	    r++) {
 		char size[CELL], gen[CELL], clients[CELL], rd[CELL], wr[CELL];
 		char requests[CELL], errors[CELL], since[CELL];
 		char text[2 * DIAG_MAX];

@@ -26,7 +26,8 @@ put(struct table *t, const char *text)
 	char escaped[CELL_MAX];
 	struct cell c = { .at = t->text.len };
 
-	c.width = cell_escape(escaped, sizeof(escaped), text != NULL ? text : "");
+	c.width = cell_escape(escaped, sizeof(escaped),
+	    text != NULL ? text : "");
 	if (buf_add(&t->text, escaped, strlen(escaped) + 1) != 0)
 		t->failed = true;
 	return c;

@@ -82,7 +82,8 @@ tool_remedy(const struct tool *t, int error, struct diag *d)
 		diag_set(d, "; run it with sudo, or as a member of the group "
 		    "'%s'", gr->gr_name);
 	else
-		diag_set(d, "; run it with sudo, or name another spool with -s");
+		diag_set(d,
+		    "; run it with sudo, or name another spool with -s");
 }
 
 static int
@@ -149,6 +150,6 @@ tool_seconds(const char *text, double *seconds, struct diag *d)
 			*seconds = value * units[i].factor;
 			return 0;
 		}
-	return diag_set(d, "\"%s\" is not a time; use seconds, as in 5, 0.5, or "
-	    "2m", text);
+	return diag_set(d, "\"%s\" is not a time; use seconds, as in 5, 0.5, "
+	    "or 2m", text);
 }

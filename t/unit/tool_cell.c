@@ -92,7 +92,8 @@ TEST(columns_line_up_around_wide_and_accented_text)
 
 	table_init(&t, columns, 3);
 	table_row(&t, (const char *[]) { "h\xc3\xa4", "1000", "x" });
-	table_row(&t, (const char *[]) { "\xe6\x97\xa5\xe6\x9c\xac!", "7", NULL });
+	table_row(&t, (const char *[]) { "\xe6\x97\xa5\xe6\x9c\xac!", "7",
+	    NULL });
 	table_note(&t, "why\nnot");
 	text = printed(&t, 0);
 	CHECK_STR(text,

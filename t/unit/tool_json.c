@@ -61,7 +61,8 @@ TEST(utf8_stays_and_other_bytes_are_replaced)
 	j = begin();
 	/* A lone byte, an overlong slash, a surrogate, a cut character. */
 	json_string(&j, NULL, "\xff\xc0\xaf\xed\xa0\x80-\xe6\x97");
-	end(&j, "\"\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd-\\ufffd\\ufffd\"");
+	end(&j, "\"\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd-"
+	    "\\ufffd\\ufffd\"");
 }
 
 int

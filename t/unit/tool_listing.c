@@ -174,7 +174,8 @@ TEST(json_has_everything)
 	struct listing *l = take(NULL);
 	char *text = shown(l, NULL);
 
-	CHECK(strstr(text, "{\"format\":1,\"daemon\":{\"running\":true,") == text);
+	CHECK(strstr(text, "{\"format\":1,\"daemon\":{\"running\":true,") ==
+	    text);
 	CHECK(strstr(text, "\"pid\":4711,\"version\":\"0.1.0\","
 	    "\"started\":\"1970-01-02T00:00:00Z\","
 	    "\"listen\":[\"127.0.0.1:10809\"],\"error\":null}") != NULL);
