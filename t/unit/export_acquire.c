@@ -373,6 +373,88 @@ TEST(clients_come_and_go_under_two_thousand_changes)
 	end();
 }
 
+static atomic_uint newest; /* version of the image that is surely there */
+
+static uint32_t
+version(struct generation *g)
+{
+	uint32_t v = 0;
+	struct io io = { .op = IO_READ, .length = sizeof v, .data = &v };
+
+	if (backend_submit(g->backend, &io) == IO_BLOCK)
+		backend_work(g->backend, &io);
+	return v;
+}
+
+static void *
+checker(void *arg)
+{
+	struct generation *g;
+	uint32_t before;
+
+	(void)arg;
+	while (!atomic_load(&stop)) {
+		before = atomic_load(&newest);
+		if (registry_acquire(reg, "disk", 4, &local, true, &g, NULL) !=
+		    REFUSE_NOT) {
+			atomic_fetch_add(&wrong, 1);
+			continue;
+		}
+		if (version(g) < before)
+			atomic_fetch_add(&wrong, 1);
+		atomic_fetch_add(&served, 1);
+		registry_leave(g);
+	}
+	return NULL;
+}
+
+static void *
+applier(void *arg)
+{
+	(void)arg;
+	while (!atomic_load(&stop))
+		apply();
+	return NULL;
+}
+
+static void
+publish(uint32_t v)
+{
+	int fd = open(at(".v"), O_CREAT | O_TRUNC | O_WRONLY, 0644);
+
+	if (write(fd, &v, sizeof v) != sizeof v ||
+	    rename(at(".v"), at("a")) == -1)
+		abort();
+	close(fd);
+	atomic_store(&newest, v);
+}
+
+TEST(no_client_gets_an_older_image_than_there_was_when_it_asked)
+{
+	pthread_t threads[CLIENTS + 1];
+	uint32_t v = 1;
+	unsigned i;
+
+	begin();
+	atomic_store(&stop, false);
+	atomic_store(&served, 0);
+	atomic_store(&wrong, 0);
+	publish(v);
+	serve("disk", "a");
+	apply();
+	for (i = 0; i <= CLIENTS; i++)
+		if (pthread_create(&threads[i], NULL,
+		    i < CLIENTS ? checker : applier, NULL) != 0)
+			abort();
+	while (v < 2 * ROUNDS)
+		publish(++v);
+	atomic_store(&stop, true);
+	for (i = 0; i <= CLIENTS; i++)
+		pthread_join(threads[i], NULL);
+	CHECK(served > 100 && wrong == 0);
+	end();
+}
+
 /* --- many exports --------------------------------------------------------- */
 
 static double
@@ -424,6 +506,7 @@ main(void)
 	RUN(a_catalog_shows_what_a_negotiation_found);
 	RUN(an_export_has_a_slot_for_its_counters_as_long_as_it_lives);
 	RUN(clients_come_and_go_under_two_thousand_changes);
+	RUN(no_client_gets_an_older_image_than_there_was_when_it_asked);
 	RUN(many_exports_are_one_view);
 	return DONE();
 }
