@@ -93,7 +93,8 @@ stream_end(struct session *s)
 
 /*
  * With simple replies an error can be told only before the first byte; after
- * it "the server MUST initiate a hard disconnect" (RD-13).
+ * it "the server MUST initiate a hard disconnect" (RD-13).  The request goes
+ * on to own the output: what others have to say would pass for its data.
  */
 static void
 read_failed(struct request *r)
@@ -103,13 +104,11 @@ read_failed(struct request *r)
 	if (r->moved > 0) {
 		reply_count(s, r->command, 0, r->error);
 		session_close(s, "read error in the middle of a reply");
+		return;
 	}
 	if (s->streaming == r)
 		stream_end(s);
-	if (r->moved > 0)
-		request_free(r);
-	else
-		request_finish(r);
+	request_finish(r);
 }
 
 static void
