@@ -50,6 +50,7 @@ struct host {
 	unsigned turn; /* of ANSWER_MIXED */
 	int fail;      /* errno for every request ... */
 	unsigned pass; /* ... after so many that pass */
+	bool dirty;    /* a disk was changed */
 
 	bool hold_acquire; /* the answer waits for host_acquired() */
 	bool acquiring, joining;
@@ -95,10 +96,12 @@ memory_do(struct memory *m, struct io *io)
 		memcpy(io->data, at, io->length);
 		break;
 	case IO_WRITE:
+		host_of_backend->dirty = true;
 		memcpy(at, io->data, io->length);
 		break;
 	case IO_TRIM:
 	case IO_ZERO:
+		host_of_backend->dirty = true;
 		if (io->flags & IO_FAST)
 			io->error = ENOTSUP;
 		else
