@@ -138,7 +138,8 @@ input_peek(struct session *s, struct input *in, size_t n)
 		return in->data;
 	if (take > in->len)
 		take = in->len;
-	memcpy(s->carry + s->carried, in->data, take);
+	if (take > 0)
+		memcpy(s->carry + s->carried, in->data, take);
 	s->carried += take;
 	in->data += take;
 	in->len -= take;

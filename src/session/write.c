@@ -97,7 +97,8 @@ fill(struct piece *p, struct input *in)
 {
 	size_t n = missing(p) < in->len ? missing(p) : in->len;
 
-	memcpy(p->chunk->data + p->chunk->end, in->data, n);
+	if (n > 0)
+		memcpy(p->chunk->data + p->chunk->end, in->data, n);
 	p->chunk->end += n;
 	in->data += n;
 	in->len -= n;
