@@ -71,7 +71,8 @@ on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
 		ev_idle_stop(ev, &l->busy);
 	else
 		ev_idle_start(ev, &l->busy);
-	if (l->stopping && TAILQ_EMPTY(&l->conns))
+	if (l->stopping && TAILQ_EMPTY(&l->conns) &&
+	    server_may_end(l->server, l))
 		ev_break(ev, EVBREAK_ALL);
 }
 
@@ -143,7 +144,10 @@ loop_run(struct loop *l)
 static void *
 thread(void *arg)
 {
-	loop_run(arg);
+	struct loop *l = arg;
+
+	loop_run(l);
+	server_loop_ended(l->server);
 	return NULL;
 }
 

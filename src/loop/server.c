@@ -154,6 +154,27 @@ server_loop(struct server *s)
 }
 
 static void
+nothing(struct job *job)
+{
+	(void)job; /* that the loop goes round is what matters */
+}
+
+void
+server_loop_ended(struct server *s)
+{
+	if (atomic_fetch_sub(&s->others, 1) != 1)
+		return;
+	s->ended.run = nothing;
+	loop_post(s->loops[0], &s->ended);
+}
+
+bool
+server_may_end(struct server *s, const struct loop *l)
+{
+	return l != s->loops[0] || atomic_load(&s->others) == 0;
+}
+
+static void
 stop_all(struct server *s)
 {
 	listeners_stop(s->listeners);
@@ -234,6 +255,7 @@ start_threads(struct server *s, struct diag *d)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	rc = keeper_start(s->keeper, d);
+	atomic_store(&s->others, s->nloops - 1);
 	for (unsigned i = 1; rc == 0 && i < s->nloops; i++)
 		rc = loop_start(s->loops[i], d);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

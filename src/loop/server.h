@@ -44,6 +44,9 @@ struct server {
 	ev_timer deadline;
 	bool stopping;
 	int status;
+
+	atomic_uint others; /* loops but the first that run */
+	struct job ended;   /* wakes the first one up: none does */
 };
 
 /*
@@ -71,6 +74,10 @@ void server_reload(struct server *s);
 int server_remake_state(struct server *s, struct diag *d);
 /* A descriptor was closed: paused listeners may go on. */
 void server_descriptor_freed(struct server *s);
+/* A loop's thread ends; may this one's?  The first stays for the signals and
+ * the deadline until the others have ended. */
+void server_loop_ended(struct server *s);
+bool server_may_end(struct server *s, const struct loop *l);
 /* The loop with the fewest connections. */
 struct loop *server_loop(struct server *s);
 
