@@ -226,6 +226,7 @@ listeners_stop(struct listeners *l)
 	if (l->closed)
 		return;
 	l->closed = true;
+	atomic_store(&l->paused, false); /* nobody is to be woken up */
 	watch_all(l, false);
 	ev_timer_stop(l->ev, &l->timer);
 	ev_async_stop(l->ev, &l->freed);

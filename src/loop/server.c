@@ -103,10 +103,10 @@ server_free(struct server *s)
 {
 	if (s == NULL)
 		return;
-	keeper_free(s->keeper);
 	for (unsigned i = 0; i < s->nloops; i++)
 		loop_free(s->loops[i]);
 	free(s->loops);
+	keeper_free(s->keeper); /* connections poke it when they end */
 	workers_free(s->workers);
 	registry_free(s->registry);
 	stats_close(s->stats);
