@@ -351,6 +351,16 @@ conn_shutdown(struct conn *c, const char *reason)
 	conn_runnable(c);
 }
 
+/* One that reads no replies would stay as long as it likes. */
+void
+conn_kick(struct conn *c, const char *reason)
+{
+	if (c->state != CONN_OPEN || c->stopping)
+		return;
+	conn_shutdown(c, reason);
+	arm(c, (double)c->settings->config.drain_timeout);
+}
+
 static struct session *
 new_session(struct conn *c)
 {

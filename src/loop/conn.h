@@ -54,6 +54,8 @@ void conn_run(struct conn *c);
 
 /* End it when what is in flight is answered; the reason is static text. */
 void conn_shutdown(struct conn *c, const char *reason);
+/* The same, and in "drain-timeout" at the latest, finished or not. */
+void conn_kick(struct conn *c, const char *reason);
 /* End it at once. */
 void conn_abort(struct conn *c, const char *reason);
 
