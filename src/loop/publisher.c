@@ -99,14 +99,22 @@ publisher_trouble(struct publisher *p, const char *text)
 	write_daemon(p); /* leaves an equal file alone */
 }
 
+/* Is the directory, with all that the daemon holds open in it, still there? */
 static bool
-directory_there(const struct publisher *p)
+all_there(const struct publisher *p)
 {
-	struct stat st;
+	int statefd = p->server->statefd;
+	struct stat st, exports;
 
-	return stat(p->server->places->state, &st) == 0 &&
-	    st.st_dev == p->dev && st.st_ino == p->ino &&
-	    fstatat(p->server->statefd, STATE_EXPORTS, &st, 0) == 0;
+	if (stat(p->server->places->state, &st) == -1 ||
+	    st.st_dev != p->dev || st.st_ino != p->ino)
+		return false;
+	if (fstat(p->exportsfd, &exports) == -1 ||
+	    fstatat(statefd, STATE_EXPORTS, &st, 0) == -1 ||
+	    st.st_dev != exports.st_dev || st.st_ino != exports.st_ino)
+		return false;
+	return faccessat(statefd, STATE_PID, F_OK, 0) == 0 &&
+	    faccessat(statefd, STATE_STATS, F_OK, 0) == 0;
 }
 
 /*
@@ -128,7 +136,7 @@ publisher_check(struct publisher *p)
 {
 	struct diag d;
 
-	if (!directory_there(p)) {
+	if (!all_there(p)) {
 		if (!p->behind)
 			log_error("state", "%s was removed; making it again",
 			    p->server->places->state);

@@ -2,6 +2,8 @@
  * reload: what changes while the daemon runs: its configuration, and the
  * state directory when somebody removed it.
  */
+#include <sys/stat.h>
+
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -96,18 +98,45 @@ replace(int fd, int by, const char *path, struct diag *d)
 	return rc == -1 ? -1 : 0;
 }
 
+static bool
+same_file(int fd, int dirfd, const char *name)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && fstatat(dirfd, name, &b, 0) == 0 &&
+	    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* The lock of the process id; it is ours already when only others are lost. */
+static int
+lock_again(struct server *s, int fd, struct diag *d)
+{
+	const char *path = s->places->state;
+	int lock;
+
+	if (same_file(s->lockfd, fd, STATE_PID))
+		return 0;
+	lock = state_lock(fd, d);
+	if (lock == -1 || replace(s->lockfd, lock, path, d) == -1)
+		return -1;
+	if (state_lock_pid(s->lockfd, getpid()) == -1)
+		return diag_errno(d, "cannot write %s/%s", path, STATE_PID);
+	return 0;
+}
+
 int
 server_remake_state(struct server *s, struct diag *d)
 {
 	const char *path = s->places->state;
-	int lock, fd = open_state(path, d);
+	int fd = open_state(path, d);
+	bool moved;
 
 	if (fd == -1)
 		return -1;
-	lock = state_lock(fd, d);
-	if (lock != -1 && replace(s->lockfd, lock, path, d) == 0 &&
-	    state_lock_pid(s->lockfd, getpid()) == 0 &&
-	    stats_move(s->stats, fd, d) == 0)
+	moved = !same_file(s->statefd, fd, ".") ||
+	    faccessat(fd, STATE_STATS, F_OK, 0) == -1;
+	if (lock_again(s, fd, d) == 0 &&
+	    (!moved || stats_move(s->stats, fd, d) == 0))
 		return replace(s->statefd, fd, path, d);
 	close(fd);
 	return -1;
