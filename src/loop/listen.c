@@ -17,6 +17,7 @@
 #include "loop/server.h"
 
 #define ACCEPT_BATCH 64  /* connections per wake-up, for fairness */
+#define KEEPIDLE_MAX 32767 /* s, the kernel's */
 #define ACCEPT_PAUSE 1.  /* seconds, unless a descriptor is freed before */
 
 /* A new connection on its way to its loop. */
@@ -44,7 +45,9 @@ arrived(struct job *job)
 static void
 tune(int fd, unsigned keepalive)
 {
-	int on = 1, idle = (int)keepalive / 2, count = 5;
+	int on = 1, count = 5;
+	int idle = keepalive < KEEPIDLE_MAX * 2 ? (int)keepalive / 2 :
+	    KEEPIDLE_MAX;
 	int interval = (int)keepalive / 12;
 	unsigned ms = keepalive * 1000 / 6 * 5;
 
