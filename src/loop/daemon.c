@@ -82,6 +82,32 @@ step_identity(struct start *s, struct diag *d)
 	return privilege_find(&s->identity, &s->settings->config, d);
 }
 
+/* Relative paths stay true, at the price of a directory that is in use. */
+static int
+leave_directory(const struct daemon_options *o, struct diag *d)
+{
+	if (o->places.conf[0] != '/' || o->places.spool[0] != '/' ||
+	    o->places.state[0] != '/')
+		return 0;
+	return chdir("/") == -1 ? diag_errno(d, "cannot change to /") : 0;
+}
+
+/* Whoever waits for the end of the output is not to wait for the daemon's. */
+static void
+leave_terminal(bool syslog)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd == -1)
+		return;
+	dup2(fd, STDIN_FILENO);
+	dup2(fd, STDOUT_FILENO);
+	if (syslog)
+		dup2(fd, STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 /* The parent waits until clients can connect, so that scripts need not. */
 static int
 step_background(struct start *s, struct diag *d)
@@ -104,7 +130,7 @@ step_background(struct start *s, struct diag *d)
 	close(fds[0]);
 	s->parentfd = fds[1];
 	setsid();
-	return chdir("/") == -1 ? diag_errno(d, "cannot change to /") : 0;
+	return leave_directory(s->options, d);
 }
 
 static int
@@ -228,6 +254,7 @@ ready(void *arg)
 	buf_free(&b);
 	if (s->parentfd == -1)
 		return;
+	leave_terminal(s->settings->config.log == CONFIG_LOG_SYSLOG);
 	if (file_write_all(s->parentfd, "", 1) == -1)
 		log_warning("start", "nobody waits for the start");
 	close(s->parentfd);
