@@ -1,0 +1,376 @@
+#!/usr/bin/env bats
+# The manual pages against the programs: the same keys, options, defaults and
+# ranges on both sides, formats as they are described, examples that work.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+setup()
+{
+	cd "$BATS_TEST_TMPDIR"
+	MAN=$BATS_TEST_DIRNAME/../man
+	SRC=$BATS_TEST_DIRNAME/../src
+	setup_dirs
+}
+
+teardown()
+{
+	stop_daemon
+}
+
+manual()
+{
+	/usr/bin/python3 -B "$BATS_TEST_DIRNAME/lib/manual.py" "$@"
+}
+
+# needs PROGRAM...: skip where it is missing, but not in CI.
+needs()
+{
+	local program
+
+	for program; do
+		command -v "$program" >/dev/null && continue
+		[ -z "${CI:-}" ] || { echo "missing: $program"; return 1; }
+		skip "missing: $program"
+	done
+}
+
+# agree FILE FILE: neither is empty, and they are the same.
+agree()
+{
+	[ -s "$1" ]
+	diff -u "$1" "$2"
+}
+
+# examples PAGE TAG: with the configuration that makes this user's daemon start.
+examples()
+{
+	needs nbdinfo jq
+	mkdir images
+	cd images
+	manual run "$MAN/$1" "$2"
+}
+
+# --- the pages as such ---------------------------------------------------------
+
+@test "every page is clean in mandoc's eyes" {
+	local page
+
+	needs mandoc
+	for page in "$MAN"/*.[578]; do
+		# Whether other packages' pages are installed is no matter.
+		mandoc -Tlint "$page" >lint 2>/dev/null || true
+		if grep -v "referenced manual not found" lint; then
+			return 1
+		fi
+	done
+}
+
+@test "every page that another one refers to is there, and so is every program's" {
+	local name section
+
+	sed -n 's/^\.Xr \(nbdmux[^ ]*\) \([0-9]\).*/\1 \2/p' "$MAN"/* |
+	    sort -u >references
+	sed -n 's/^\.It Xr \(nbdmux[^ ]*\) \([0-9]\).*/\1 \2/p' "$MAN"/* |
+	    sort -u >programs
+	[ -s references ]
+	while read -r name section; do
+		[ -e "$MAN/$name.$section" ]
+	done <references
+	(cd "$SRC/main" && ls *.c) | sed 's/\.c$/ 8/' | sort >built
+	agree built programs
+	while read -r name section; do
+		[ -e "$MAN/$name.$section" ]
+	done <built
+}
+
+@test "every place on nbdmux(7) is the programs' default" {
+	local place
+
+	for place in CONF SPOOL STATE; do
+		grep -q "Ta Pa $(sed -n "s/^#define PLACES_$place \"\(.*\)\"/\1/p" \
+		    "$SRC/spool/places.h") Ta Fl . Ta Ev NBDMUX_$place\$" \
+		    "$MAN/nbdmux.7"
+	done
+}
+
+# --- keys and options ------------------------------------------------------------
+
+@test "nbdmuxd.conf(5) has the keys of nbdmuxd --help with their defaults and ranges" {
+	manual keys "$MAN/nbdmuxd.conf.5" >page
+	manual help nbdmuxd keys >help
+	agree page help
+}
+
+@test "nbdmux-export(5) has the keys of nbdmux-add --help with their defaults and ranges" {
+	manual keys "$MAN/nbdmux-export.5" >page
+	grep '^image |' page
+	manual help nbdmux-add keys >help
+	grep -v '^image |' page >options
+	agree options help
+}
+
+@test "the keys that nbdmux-export(5) calls not supported yet are refused as that" {
+	local key
+
+	sed -n '/^The keys$/,/^the mode$/p' "$MAN/nbdmux-export.5" |
+	    grep '^\.Cm' | grep -oE '[a-z][a-z0-9-]+' | sort >page
+	grep -B1 KEY_LATER "$SRC/spool/record.c" |
+	    sed -n 's/.*\.name = "\([^"]*\)".*/\1/p' | sort >later
+	agree page later
+	while read -r key; do
+		printf '[export]\nimage = /dev/null\n%s = 1\n' "$key" \
+		    >"$SPOOL/later.ini"
+		run nbdmuxd -t --user="$(id -un)"
+		[ "$status" -eq 1 ]
+		[[ $output == *"later.ini:3: \"$key\" is not supported yet"* ]]
+	done <page
+}
+
+@test "nbdmux-state(5) has the keys of the state files" {
+	local section
+
+	sed -n '/state_export_keys\[\] = {/,/^};/p' "$SRC/spool/state.c" >export.c
+	sed -n '/state_daemon_keys\[\] = {/,/^};/p' "$SRC/spool/state.c" >daemon.c
+	for section in export daemon; do
+		sed -n 's/.*\.name = "\([^"]*\)".*/\1/p' $section.c | sort >$section
+	done
+	manual members "$MAN/nbdmux-state.5" daemon.ini >page
+	agree page daemon
+	manual members "$MAN/nbdmux-state.5" exports/NAME.ini |
+	    grep -vxE 'ready|failed|draining' >page
+	agree page export
+}
+
+@test "every option of --help is in the program's page, and the other way round" {
+	local program
+
+	for program in nbdmuxd nbdmux-add nbdmux-rm nbdmux-ls; do
+		manual options "$MAN/$program.8" >page
+		manual help $program options >help
+		agree page help
+	done
+}
+
+@test "the keys that nbdmuxd.conf(5) marks with Restart are those that a reload refuses" {
+	/usr/bin/python3 - "$MAN/nbdmuxd.conf.5" >marked <<'END'
+import re, sys
+text = open(sys.argv[1]).read()
+for item in re.split(r"^\.It Cm (?=[a-z-]+ = )", text, flags=re.M)[1:]:
+	if re.search(r"^Restart\.$", item, re.M):
+		print(item.split()[0])
+END
+	printf '[nbdmuxd]\nlisten = unix:%s\nuser = %s\n' "$PWD/one" \
+	    "$(id -un)" >"$NBDMUX_CONF"
+	nbdmuxd 2>"$LOG" 3>&- &
+	DAEMON=$!
+	wait_for 20 daemon_ready
+	PORT=
+	BASELINE=$(descriptors)
+	# Each key gets another value than it has.
+	nbdmuxd --help | /usr/bin/python3 -c '
+import re, sys
+print("[nbdmuxd]")
+strings = {"listen": "unix:" + sys.argv[1] + "/two", "user": "nobody",
+	"group": "nogroup", "image-dirs": "/", "default-export": "probe"}
+for line in sys.stdin:
+	m = re.match(r"  --([a-z-]+)=(\S+) +.*?(?: \[([a-zA-Z0-9]*)\])?$", line)
+	if not m or m[1] in ("config", "spool", "state"):
+		continue
+	key, arg, value = m.groups()
+	if key in strings:
+		new = strings[key]
+	elif "|" in arg:
+		new = [word for word in arg.split("|") if word != value][0]
+	else:
+		new = {"max-queued": "64K", "max-memory": "64M",
+			"max-handshake": "64K"}.get(key, "7")
+	# The answer is to be seen.
+	new = "debug" if key == "log-level" else new
+	print(key, "=", new)
+' "$PWD" >"$NBDMUX_CONF"
+	kill -HUP "$DAEMON"
+	wait_for 10 grep "read again" "$LOG"
+	sed -n 's/.*change of \\"\([a-z-]*\)\\" takes a restart.*/\1/p' "$LOG" \
+	    >refused
+	sort -o marked marked
+	sort -o refused refused
+	agree marked refused
+}
+
+# --- what programs print -----------------------------------------------------------
+
+# members_of JSON: the names of all members, of objects in it, too.
+members_of()
+{
+	/usr/bin/python3 -c 'import json, sys
+def walk(x):
+	for key, value in x.items() if isinstance(x, dict) else ():
+		# The keys of an entry are told on a page of their own.
+		if key not in ("spool", "requests") or not isinstance(value, dict):
+			walk(value)
+		names.add(key)
+	for value in x if isinstance(x, list) else ():
+		walk(value)
+names = set()
+for file in sys.argv[1:]:
+	walk(json.load(open(file)))
+print("\n".join(sorted(names)))' "$@"
+}
+
+# A client that stays until the end of the test.
+hold()
+{
+	/usr/bin/python3 -c 'import socket, struct, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+name = sys.argv[2].encode()
+data = s.recv(18, socket.MSG_WAITALL)
+s.sendall(struct.pack(">I8sII", 3, b"IHAVEOPT", 1, len(name)) + name)
+s.recv(10, socket.MSG_WAITALL)
+s.sendall(struct.pack(">IHHQQI", 0x25609513, 0, 0, 0, 0, 4096))
+s.recv(16 + 4096, socket.MSG_WAITALL)
+open("held", "w").close()
+s.recv(1)' "$PORT" "$1" 3>&- &
+	CLIENT=$!
+	wait_for 10 test -e held
+}
+
+@test "the members of nbdmux-ls --json are those of its page" {
+	setup_daemon
+	truncate -s 1M image
+	nbdmux-add image image
+	hold image
+	nbdmux-ls --json >ls.json
+	kill "$CLIENT"
+	members_of ls.json >json
+	# Of the daemon the page tells in a paragraph.
+	{
+		manual members "$MAN/nbdmux-ls.8" JSON
+		sed -n '/^\.It Cm daemon$/,/^\.It Cm exports$/p' "$MAN/nbdmux-ls.8" |
+		    sed -n 's/^\.Cm \([a-z]*\).*/\1/p'
+	} | sort -u >page
+	agree page json
+	/usr/bin/python3 -c 'import json
+e = json.load(open("ls.json"))["exports"][0]
+print("\n".join(sorted(e["spool"])))' >spool.keys
+	manual keys "$MAN/nbdmux-export.5" | sed 's/ |.*//' >page
+	agree page spool.keys
+	/usr/bin/python3 -c 'import json
+e = json.load(open("ls.json"))["exports"][0]
+print(" , ".join(e["requests"]))' >requests
+	grep -qF ".Cm $(cat requests) " "$MAN/nbdmux-ls.8"
+}
+
+@test "the members of nbdmux-add --json and nbdmux-rm --json are those of their pages" {
+	setup_daemon
+	truncate -s 1M image
+	nbdmux-add --json image image >add.json
+	nbdmux-rm --json image >rm.json
+	members_of add.json >json
+	manual members "$MAN/nbdmux-add.8" JSON >page
+	agree page json
+	members_of rm.json >json
+	manual members "$MAN/nbdmux-rm.8" JSON >page
+	agree page json
+}
+
+@test "the events of the log are those of nbdmuxd(8)" {
+	/usr/bin/python3 -c 'import glob, re, sys
+events = set()
+for file in glob.glob(sys.argv[1] + "/*/*.c"):
+	for call in re.findall(r"\blog_(?:begin|error|warning|info|debug)\((.*?);",
+			open(file).read(), re.S):
+		events |= set(re.findall(r"^[^\"]*\"([a-z]+)\"", call))
+print("\n".join(sorted(events)))' "$SRC" >source
+	manual members "$MAN/nbdmuxd.8" Log >page
+	agree page source
+}
+
+@test "a reader that knows nbdmux-state(5) alone finds the counters and the clients" {
+	setup_daemon
+	truncate -s 1M image
+	nbdmux-add -w image image
+	hold image
+	kill "$CLIENT"
+	rm held
+	hold image
+	# The first client's counters have moved to the export.
+	wait_for 10 test "$(nbdmux-ls --json image |
+	    grep -o '"clients":1' | head -1)" = '"clients":1'
+	manual stats "$MAN/nbdmux-state.5" "$STATE/stats" >stats.json
+	nbdmux-ls --json >ls.json
+	kill "$CLIENT"
+	/usr/bin/python3 -c 'import calendar, json, time
+seen, told = json.load(open("stats.json")), json.load(open("ls.json"))
+names = {"requests: read": "read", "requests: write": "write",
+	"requests: flush": "flush", "requests: trim": "trim",
+	"requests: cache": "cache", "requests: write zeroes": "zero",
+	"requests: block status": "status", "requests: other": "other"}
+wanted = {}
+for e in told["exports"]:
+	c = {name: e["requests"][key] for name, key in names.items()}
+	c["error replies"] = e["errors"]
+	c["bytes sent to clients"] = e["bytes_read"]
+	c["bytes written by clients"] = e["bytes_written"]
+	wanted[e["name"]] = c
+assert seen["exports"] == wanted, (seen["exports"], wanted)
+assert wanted["image"]["requests: read"] == 2, wanted
+clients = [[c["client"], c["export"], c["generation"], calendar.timegm(
+	time.strptime(c["since"], "%Y-%m-%dT%H:%M:%SZ"))]
+	for c in told["connections"]]
+assert len(clients) == 1 and seen["clients"] == clients, (seen, clients)'
+}
+
+# --- examples ------------------------------------------------------------------------
+
+# The files of examples name images that are not there: all else is right.
+@test "the examples of entries and configurations are accepted" {
+	local n
+
+	for n in 0 1; do
+		manual block "$MAN/nbdmux-export.5" "file: export" $n |
+		    sed "s,^image = .*,image = $PWD/image," >"$SPOOL/e$n.ini"
+	done
+	truncate -s 1M image
+	nbdmuxd -t --user="$(id -un)"
+	for n in 0 1; do
+		manual block "$MAN/nbdmuxd.conf.5" "file: conf" $n >conf
+		nbdmuxd -t -C conf --user="$(id -un)" --image-dirs=
+	done
+}
+
+@test "the tour of nbdmux(7) works, and prints what stands there" {
+	printf '[nbdmuxd]\nuser = %s\n' "$(id -un)" >"$NBDMUX_CONF"
+	EXAMPLE_PORT=$(free_port) examples nbdmux.7 "run: tour"
+	wait_for 10 test ! -e state/daemon.ini
+	[ "$(grep -c '^\$ ' "$MAN/nbdmux.7")" -le 12 ]
+}
+
+@test "the examples of nbdmuxd(8) work" {
+	printf '[nbdmuxd]\nuser = %s\n' "$(id -un)" >"$NBDMUX_CONF"
+	examples nbdmuxd.8 "run: daemon"
+	wait_for 10 test ! -e private/state/daemon.ini
+}
+
+@test "the examples of nbdmux-add(8) work" {
+	setup_daemon
+	examples nbdmux-add.8 "run: add"
+}
+
+@test "the examples of nbdmux-rm(8) work" {
+	setup_daemon
+	examples nbdmux-rm.8 "run: rm"
+}
+
+@test "the examples of nbdmux-ls(8) work" {
+	setup_daemon
+	examples nbdmux-ls.8 "run: ls"
+}
+
+@test "the examples of nbdmux-export(5) and nbdmux-state(5) work" {
+	setup_daemon
+	examples nbdmux-export.5 "run: export"
+	wait_for 10 answers blank
+	[ "$(state_of blank status)" = ready ]
+	manual run "$MAN/nbdmux-state.5" "run: state"
+}
