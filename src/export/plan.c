@@ -201,7 +201,7 @@ plan_removal(struct plans *ps, struct export *e)
 static int
 plan_probe(struct plans *ps, struct registry *r, const struct view *v)
 {
-	static char description[] = "built-in test pattern, 1 MiB";
+	static char description[] = "test pattern";
 	struct view_entry entry = {
 		.name = "probe",
 		.record = { .description = description, .mode = MODE_RO },
