@@ -1,0 +1,301 @@
+#!/usr/bin/env bats
+# What users install from etc/: the configuration and the example entry say what
+# the programs' tables say, the unit and its snippets are sound, and the two
+# ways to publish an image work.
+
+bats_require_minimum_version 1.5.0
+load helper
+
+setup()
+{
+	cd "$BATS_TEST_TMPDIR"
+	ETC=$BATS_TEST_DIRNAME/../etc
+	MAN=$BATS_TEST_DIRNAME/../man
+	setup_dirs
+}
+
+teardown()
+{
+	stop_daemon
+}
+
+# needs PROGRAM...: skip where it is missing, but not in CI.
+needs()
+{
+	local program
+
+	for program; do
+		command -v "$program" >/dev/null && continue
+		[ -z "${CI:-}" ] || { echo "missing: $program"; return 1; }
+		skip "missing: $program"
+	done
+}
+
+# help PROGRAM: its keys, "key|default|words".
+help()
+{
+	"$1" --help | /usr/bin/python3 -c '
+import re, sys
+text = re.split(r"^(?:Every key|What the export).*\n", sys.stdin.read(),
+	flags=re.M)[1]
+for key, words in re.findall(r"^  --([a-z-]+)=\S+ +(.*)", text, re.M):
+	m = re.fullmatch(r"(.*?)(?: \[((?:[^][]|\[[^]]*\])*)\])?", words)
+	print(key, m[2] or "", m[1], sep="|")'
+}
+
+# table FILE: what a file shows, in the same form.
+table()
+{
+	/usr/bin/python3 -c '
+import re, sys
+for words, key, value in re.findall(r"^# (.*)\n#?([a-z-]+) = ?(.*)$",
+		open(sys.argv[1]).read(), re.M):
+	print(key, value, words.replace(" (restart)", ""), sep="|")' "$1"
+}
+
+uncomment()
+{
+	sed 's/^#\([a-z-]* =\)/\1/' "$1"
+}
+
+# --- configuration and entry -------------------------------------------------
+
+@test "nbdmuxd.conf has every key of nbdmuxd --help, commented out at its default" {
+	help nbdmuxd >wanted
+	[ "$(wc -l <wanted)" -ge 20 ]
+	table "$ETC/nbdmuxd.conf" >got
+	diff -u wanted got
+	[ "$(grep -c '^[a-z]' "$ETC/nbdmuxd.conf")" -eq 0 ]
+	[ "$(grep -c '=' "$ETC/nbdmuxd.conf")" -eq "$(wc -l <wanted)" ]
+}
+
+@test "nbdmuxd.conf is accepted as it is, and with every key uncommented" {
+	nbdmuxd -t -C "$ETC/nbdmuxd.conf" --user="$(id -un)"
+	uncomment "$ETC/nbdmuxd.conf" >all.conf
+	[ "$(grep -c '^[a-z]' all.conf)" -ge 20 ]
+	nbdmuxd -t -C all.conf --user="$(id -un)"
+}
+
+@test "uncommenting every key of nbdmuxd.conf changes nothing that takes a restart" {
+	cp "$ETC/nbdmuxd.conf" "$NBDMUX_CONF"
+	setup_daemon
+	uncomment "$ETC/nbdmuxd.conf" >"$NBDMUX_CONF"
+	kill -HUP "$DAEMON"
+	wait_for 10 grep "read again" "$LOG"
+	run grep "takes a restart" "$LOG"
+	[ "$status" -eq 1 ]
+}
+
+@test "nbdmuxd.conf marks the keys that nbdmuxd.conf(5) marks with Restart" {
+	sed -n '/^# .*(restart)$/{n;s/^#\([a-z-]*\) =.*/\1/p}' \
+	    "$ETC/nbdmuxd.conf" | sort >got
+	awk '/^\.It Cm [a-z-]+ =/ { key = $3 } /^Restart\.$/ { print key }' \
+	    "$MAN/nbdmuxd.conf.5" | sort >wanted
+	[ -s wanted ]
+	diff -u wanted got
+}
+
+@test "the example entry has every key of nbdmux-add --help in the same words" {
+	help nbdmux-add | sed 's/^[^|]*|[^|]*|/&/; s/ ([0-9A-Z]*)$//
+	    s/, 0 for any number//' >wanted
+	table "$ETC/export.ini.example" | grep -v '^image|' >got
+	cut -d'|' -f1 wanted >keys.wanted
+	cut -d'|' -f1 got >keys.got
+	[ "$(wc -l <keys.wanted)" -ge 7 ]
+	diff -u keys.wanted keys.got
+	while IFS='|' read -r key value words; do
+		grep "^$key|" got | grep -qF "|$words"
+	done <wanted
+}
+
+@test "the example entry is served, as it is and with every key uncommented" {
+	truncate -s 1M image
+	sed "s,^image = .*,image = $PWD/image," "$ETC/export.ini.example" \
+	    >"$SPOOL/some.ini"
+	uncomment "$SPOOL/some.ini" >"$SPOOL/all.ini"
+	[ "$(grep -c '^[a-z]' "$SPOOL/all.ini")" -ge 8 ]
+	run nbdmuxd -t --user="$(id -un)"
+	[ "$status" -eq 0 ]
+	[[ $output == *" 2 exports "*" are good"* ]]
+	# What it shows is what holds without it.
+	setup_daemon
+	nbdmux-ls --json some >some.json
+	[ "$(state_of some status)$(state_of all status)" = readyready ]
+	[ "$(state_of some mode)" = "$(state_of all mode)" ]
+}
+
+# --- systemd -----------------------------------------------------------------
+
+# The unit with the program of this build.
+unit()
+{
+	sed "s,/usr/sbin/nbdmuxd,$NBDMUX_BIN/nbdmuxd," \
+	    "$ETC/systemd/nbdmuxd.service" >nbdmuxd.service
+	grep -q "^ExecStart=$NBDMUX_BIN/nbdmuxd" nbdmuxd.service
+}
+
+@test "systemd finds nothing wrong with the unit" {
+	needs systemd-analyze
+	unit
+	systemd-analyze verify --man=no "$PWD/nbdmuxd.service" >out 2>&1
+	cat out
+	[ ! -s out ]
+}
+
+@test "systemd calls the unit well protected" {
+	needs systemd-analyze
+	unit
+	# In tenths of its points: 0 is perfect, 100 no protection at all.
+	systemd-analyze security --offline=true --threshold=25 \
+	    "$PWD/nbdmuxd.service"
+}
+
+@test "the unit's places are the programs' defaults, and its user is theirs" {
+	local unit=$ETC/systemd/nbdmuxd.service
+
+	grep -qx "ReadWritePaths=-$(nbdmuxd --help |
+	    sed -n 's/.*--spool=.*\[\(.*\)\]/\1/p')" "$unit"
+	grep -qx "RuntimeDirectory=$(nbdmuxd --help |
+	    sed -n 's,.*--state=.*\[/run/\(.*\)\],\1,p')" "$unit"
+	grep -qx "User=$(nbdmuxd --help |
+	    sed -n 's/^  --user=.*\[\(.*\)\]/\1/p')" "$unit"
+}
+
+@test "sysusers and tmpfiles make the user, the group and the directories" {
+	needs systemd-sysusers systemd-tmpfiles
+	[ "$(id -u)" = 0 ] || skip "only root can give files to others"
+	mkdir -p root/etc
+	systemd-sysusers --root="$PWD/root" "$ETC/sysusers.d/nbdmux.conf"
+	grep -q '^nbdmux:x:[0-9]*:[0-9]*:NBD server:' root/etc/passwd
+	grep -q '^nbdmux:x:' root/etc/group
+	systemd-tmpfiles --root="$PWD/root" --create "$ETC/tmpfiles.d/nbdmux.conf"
+	uid=$(sed -n 's/^nbdmux:x:\([0-9]*\):.*/\1/p' root/etc/passwd)
+	gid=$(sed -n 's/^nbdmux:x:\([0-9]*\):.*/\1/p' root/etc/group)
+	[ "$(stat -c '%a %u %g' root/var/spool/nbdmux)" = "2775 0 $gid" ]
+	[ "$(stat -c '%a %u %g' root/var/lib/nbdmux)" = "755 $uid $gid" ]
+	[ "$(stat -c '%a %u %g' root/run/nbdmux)" = "755 $uid $gid" ]
+}
+
+# listen_notify ADDRESS: what is said to a service manager's socket, in the
+# file said, a datagram a line.
+listen_notify()
+{
+	/usr/bin/python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1].replace("@", "\0", 1))
+open("listening", "w").close()
+s.settimeout(60)
+with open("said", "w", buffering=1) as f:
+	while True:
+		print(s.recv(4096).decode(), file=f)' "$1" 3>&- &
+	MANAGER=$!
+	wait_for 10 test -e listening
+}
+
+# When clients can connect, and not before.
+notified()
+{
+	listen_notify "$1"
+	NOTIFY_SOCKET=$1 setup_daemon
+	wait_for 10 grep -qx READY=1 said
+	[ "$(cat said)" = READY=1 ]
+	(: <>"/dev/tcp/127.0.0.1/$PORT")
+	stop_daemon
+	wait_for 10 grep -qx STOPPING=1 said
+	kill "$MANAGER"
+	[ "$(tr '\n' ' ' <said)" = "READY=1 STOPPING=1 " ]
+}
+
+@test "the service manager is told when clients can connect, and of the end" {
+	notified "$PWD/notify"
+}
+
+@test "the service manager is told through an abstract socket, too" {
+	notified "@nbdmux-test-$$-$BATS_TEST_NUMBER"
+}
+
+@test "the daemon starts without a service manager that was named" {
+	NOTIFY_SOCKET=$PWD/nobody setup_daemon
+	grep -q "notify" "$LOG"
+}
+
+@test "what systemd does at a reload makes the daemon read its configuration" {
+	setup_daemon
+	sh -c "$(sed -n 's/^ExecReload=//p' "$ETC/systemd/nbdmuxd.service" |
+	    sed "s/\$MAINPID/$DAEMON/")"
+	wait_for 10 grep "read again" "$LOG"
+}
+
+# --- publishing ---------------------------------------------------------------
+
+publish()
+{
+	DEFAULTS=$PWD/defaults "$ETC/cron/nbdmux-publish"
+}
+
+@test "the cron job publishes an image, and only when there is a new one" {
+	needs nbdinfo
+	setup_daemon
+	mkdir images
+	printf 'SOURCE=%s\nIMAGE=%s\nNAME=nightly\n' "$PWD/build.img" \
+	    "$PWD/images/nightly.img" >defaults
+	head -c 1M /dev/urandom >build.img
+	publish
+	[ "$(state_of nightly generation)" = 1 ]
+	cmp build.img images/nightly.img
+	inode=$(stat -c %i images/nightly.img)
+	publish
+	[ "$(stat -c %i images/nightly.img)" = "$inode" ]
+	# The next build: another file, so a client of the old one keeps that.
+	exec {old}<images/nightly.img
+	head -c 2M /dev/urandom >build.img
+	publish
+	[ "$(stat -L -c %s /dev/fd/$old)" = 1048576 ]
+	cmp build.img images/nightly.img
+	[ "$(ls images)" = nightly.img ]
+	nbdinfo --size "nbd://127.0.0.1:$PORT/nightly" | grep -x 2097152
+	wait_for 10 grep -qx "generation = 2" "$STATE/exports/nightly.ini"
+}
+
+@test "a cron job that fails leaves the old image, and nothing else" {
+	setup_daemon
+	mkdir images
+	printf 'SOURCE=%s\nIMAGE=%s\nNAME=nightly\n' "$PWD/build.img" \
+	    "$PWD/images/nightly.img" >defaults
+	truncate -s 1M build.img
+	publish
+	rm build.img
+	run publish
+	[ "$status" -ne 0 ]
+	[[ $output == *build.img* ]]
+	[ "$(ls images)" = nightly.img ]
+	[ "$(state_of nightly status)" = ready ]
+}
+
+@test "the Ansible playbook publishes an image, and a second run changes nothing" {
+	command -v ansible-playbook >/dev/null || skip "missing: ansible-playbook"
+	setup_daemon
+	truncate -s 1M built.img
+	cat >hosts.yml <<-END
+	nbd_servers:
+	  hosts:
+	    localhost:
+	      ansible_connection: local
+	      ansible_python_interpreter: /usr/bin/python3
+	      ansible_become: false
+	END
+	export HOME=$PWD ANSIBLE_NOCOLOR=1
+	ansible-playbook -i hosts.yml --syntax-check \
+	    "$ETC/ansible/publish-image.yml"
+	playbook() {
+		ansible-playbook -i hosts.yml -e export_name=debian \
+		    -e "export_image=$PWD/built.img" \
+		    -e "image_dir=$PWD/images" "$ETC/ansible/publish-image.yml"
+	}
+	playbook
+	[ "$(state_of debian status)" = ready ]
+	[ "$(state_of debian description)" = built.img ]
+	playbook | tee second
+	grep -E 'changed=0 .*failed=0' second
+	cmp built.img images/debian.img
+}
