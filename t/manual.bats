@@ -7,7 +7,7 @@ load helper
 
 setup()
 {
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
 	MAN=$BATS_TEST_DIRNAME/../man
 	SRC=$BATS_TEST_DIRNAME/../src
 	setup_dirs
@@ -47,7 +47,7 @@ examples()
 {
 	needs nbdinfo jq
 	mkdir images
-	cd images
+	cd images || return
 	manual run "$MAN/$1" "$2"
 }
 
@@ -77,7 +77,7 @@ examples()
 	while read -r name section; do
 		[ -e "$MAN/$name.$section" ]
 	done <references
-	(cd "$SRC/main" && ls *.c) | sed 's/\.c$/ 8/' | sort >built
+	basename -s .c "$SRC"/main/*.c | sed 's/$/ 8/' | sort >built
 	agree built programs
 	while read -r name section; do
 		[ -e "$MAN/$name.$section" ]
@@ -98,16 +98,16 @@ examples()
 
 @test "nbdmuxd.conf(5) has the keys of nbdmuxd --help with their defaults and ranges" {
 	manual keys "$MAN/nbdmuxd.conf.5" >page
-	manual help nbdmuxd keys >help
-	agree page help
+	manual help nbdmuxd keys >helped
+	agree page helped
 }
 
 @test "nbdmux-export(5) has the keys of nbdmux-add --help with their defaults and ranges" {
 	manual keys "$MAN/nbdmux-export.5" >page
 	grep '^image |' page
-	manual help nbdmux-add keys >help
+	manual help nbdmux-add keys >helped
 	grep -v '^image |' page >options
-	agree options help
+	agree options helped
 }
 
 @test "the keys that nbdmux-export(5) calls not supported yet are refused as that" {
@@ -147,8 +147,8 @@ examples()
 
 	for program in nbdmuxd nbdmux-add nbdmux-rm nbdmux-ls; do
 		manual options "$MAN/$program.8" >page
-		manual help $program options >help
-		agree page help
+		manual help $program options >helped
+		agree page helped
 	done
 }
 
@@ -165,8 +165,8 @@ END
 	nbdmuxd 2>"$LOG" 3>&- &
 	DAEMON=$!
 	wait_for 20 daemon_ready
-	PORT=
 	BASELINE=$(descriptors)
+	export BASELINE
 	# Each key gets another value than it has.
 	nbdmuxd --help | /usr/bin/python3 -c '
 import re, sys
@@ -335,7 +335,7 @@ assert len(clients) == 1 and seen["clients"] == clients, (seen, clients)'
 	nbdmuxd -t --user="$(id -un)"
 	for n in 0 1; do
 		manual block "$MAN/nbdmuxd.conf.5" "file: conf" $n >conf
-		nbdmuxd -t -C conf --user="$(id -un)" --image-dirs=
+		nbdmuxd -t -C conf --user="$(id -un)" --image-dirs=/
 	done
 }
 
