@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <errno.h>
@@ -47,14 +48,20 @@ address_of(union address *u, const struct listen_addr *a)
 	return sizeof(u->in6);
 }
 
-/* A unix socket that nobody answers on was left by a process that died. */
+/*
+ * A unix socket that nobody answers on was left by a process that died.  A
+ * file that is no socket refuses connections with the same error.
+ */
 static bool
 stale(const union address *u)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	    0);
+	struct stat st;
 	bool refused;
+	int fd;
 
+	if (lstat(u->un.sun_path, &st) == -1 || !S_ISSOCK(st.st_mode))
+		return false;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
 		return false;
 	refused = connect(fd, &u->sa, sizeof(u->un)) == -1 &&
@@ -74,8 +81,12 @@ bind_socket(int fd, const union address *u, socklen_t len)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(fd, &u->sa, len) == 0)
 		return 0;
-	if (errno != EADDRINUSE || u->sa.sa_family != AF_UNIX || !stale(u))
+	if (errno != EADDRINUSE || u->sa.sa_family != AF_UNIX)
 		return -1;
+	if (!stale(u)) {
+		errno = EADDRINUSE;
+		return -1;
+	}
 	unlink(u->un.sun_path);
 	return bind(fd, &u->sa, len);
 }
