@@ -288,6 +288,7 @@ publish()
 	    localhost:
 	      ansible_connection: local
 	      ansible_python_interpreter: /usr/bin/python3
+	      ansible_remote_tmp: $PWD/ansible
 	      ansible_become: false
 	END
 	export HOME=$PWD ANSIBLE_NOCOLOR=1

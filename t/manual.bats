@@ -171,7 +171,8 @@ END
 	nbdmuxd --help | /usr/bin/python3 -c '
 import re, sys
 print("[nbdmuxd]")
-strings = {"listen": "unix:" + sys.argv[1] + "/two", "user": "nobody",
+strings = {"listen": "unix:" + sys.argv[1] + "/two",
+	"user": "nobody" if sys.argv[2] == "root" else "root",
 	"group": "nogroup", "image-dirs": "/", "default-export": "probe"}
 for line in sys.stdin:
 	m = re.match(r"  --([a-z-]+)=(\S+) +.*?(?: \[([a-zA-Z0-9]*)\])?$", line)
@@ -188,7 +189,7 @@ for line in sys.stdin:
 	# The answer is to be seen.
 	new = "debug" if key == "log-level" else new
 	print(key, "=", new)
-' "$PWD" >"$NBDMUX_CONF"
+' "$PWD" "$(id -un)" >"$NBDMUX_CONF"
 	kill -HUP "$DAEMON"
 	wait_for 10 grep "read again" "$LOG"
 	sed -n 's/.*change of \\"\([a-z-]*\)\\" takes a restart.*/\1/p' "$LOG" \
