@@ -57,11 +57,11 @@ teardown()
 	setup_daemon --probe=no
 	make_images
 	longest=$(printf 'n%.0s' {1..64})
-	for n in {00000..09999} last; do
-		echo "[export]
-image = $IMAGES/ro" >"$SPOOL/e$n.ini"
+	for n in {00000..09999}; do
+		printf '[export]\nimage = %s\n' "$IMAGES/ro" \
+		    >"$SPOOL/e$n.ini"
 	done
-	rm "$SPOOL/elast.ini"
+	wait_for 60 answers e09999
 	add_export "$longest" "$IMAGES/ro"
 	raw LS_09 count=10000 longest="$longest"
 }

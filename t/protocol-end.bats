@@ -5,30 +5,61 @@
 load helper
 load lib/protocol
 
-# A daemon whose export ro takes a second and a half to read.
-setup_slow()
+teardown()
 {
-	FAULTS=$BATS_TEST_TMPDIR/faults
-	echo "pread* delay=1500 */ro" >"$FAULTS"
-	with_faults "$FAULTS" protocol_daemon
+	stop_daemon
+}
+
+# A daemon whose export ro takes a second and a half to read.
+slow_daemon()
+{
+	FAULT="pread* delay=1500 */ro" faulty_daemon
+}
+
+# The case has ended the daemon: it must have done so in order.
+daemon_ends()
+{
+	ended
+	DAEMON=
 }
 
 @test "OF-09 while the server shuts down options get ERR_SHUTDOWN, ABORT an ACK" {
-	setup_slow
+	slow_daemon
 	raw OF_09 busy=ro
 	daemon_ends
 }
 
 @test "DI-05 at SIGTERM requests in flight get their replies before the close" {
-	setup_slow
+	slow_daemon
 	raw DI_05 busy=ro
 	daemon_ends
 }
 
+default_port()
+{
+	setup_dirs
+	"$NBDMUX_BIN/nbdmuxd" --user="$(id -un)" 2>"$LOG" 3>&- &
+	DAEMON=$!
+	wait_for 20 daemon_ready
+	BASELINE=$(descriptors)
+	PORT=10809
+	make_images
+	add_standard_exports
+	raw HS_01
+	stop_daemon
+}
+
 @test "HS-09 without a configured port the listener is on 10809" {
-	skip "later"
+	own_network default_port
+}
+
+vanish()
+{
+	protocol_daemon --keepalive=5
+	raw DI_08 keepalive=5
+	stop_daemon
 }
 
 @test "DI-08 a client that vanishes without a word is given up" {
-	skip "later"
+	own_network vanish
 }

@@ -7,15 +7,12 @@ load lib/protocol
 
 setup()
 {
-	FAULTS=$BATS_TEST_TMPDIR/faults
-	: >"$FAULTS"
-	with_faults "$FAULTS" protocol_daemon
+	faulty_daemon
 }
 
 teardown()
 {
-	: >"$FAULTS.none"
-	mv "$FAULTS.none" "$FAULTS"
+	: >"$FAULTS"
 	stop_daemon
 }
 

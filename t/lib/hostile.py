@@ -27,9 +27,8 @@ class Witness(threading.Thread):
 
 	def run(self):
 		try:
-			with self.server.go(timeout=20) as c:
-				while not self.stop.is_set():
-					self.once(c)
+			while not self.stop.is_set():
+				self.once(self.conn)
 		except (Fail, OSError) as e:
 			self.error = e
 
@@ -41,12 +40,14 @@ class Witness(threading.Thread):
 		self.reads += 1
 
 	def __enter__(self):
+		self.conn = self.server.go(timeout=20)
 		self.start()
 		return self
 
 	def __exit__(self, kind, *rest):
 		self.stop.set()
 		self.join()
+		self.conn.close()
 		if kind is not None:
 			return
 		check(self.error is None, f"an honest client meanwhile: "
@@ -258,7 +259,6 @@ def slow_readers(server):
 
 def fill(c):
 	"""4096 reads of 1 MiB, as many as the server takes; nothing is read."""
-	c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 	data = b"".join(request_bytes(READ, n % 1024 * MiB, MiB, cookie=n)
 		for n in range(4096))
 	c.sock.setblocking(False)
@@ -317,23 +317,33 @@ def drop_many(address, count, worker):
 	ours, so that no port runs out, and no cap per address is met."""
 	partial = (b"", HANDSHAKE[:3], HANDSHAKE[:4], HANDSHAKE[:15],
 		HANDSHAKE)
+	end = time.monotonic() + 120
 	for n in range(count):
-		s = socket.socket()
-		try:
-			s.bind((f"127.{worker + 1}.{n // 250 % 250}."
-				f"{n % 250 + 1}", 0))
-			s.connect(address)
+		if time.monotonic() > end:
+			print(f"{n} connections took more than 120 s")
+			return 1
+		with socket.socket() as s:
+			s.settimeout(20)
+			try:
+				s.bind((f"127.{worker + 1}.{n // 250 % 250}."
+					f"{n % 250 + 1}", 0))
+				s.connect(address)
+			except OSError as e:
+				print(f"connection {n}: {e}")
+				return 1
 			if n % 10:
 				s.setsockopt(socket.SOL_SOCKET,
 					socket.SO_LINGER, LINGER_RST)
-			if n % 3 == 0:
-				s.send(partial[n % len(partial)])
-		except ConnectionError:
-			pass			# shown the door at once
-		except OSError:
-			return 1
-		finally:
-			s.close()
+			try:
+				if n % 16 == 0:
+					s.recv(18)	# it has accepted us
+				if n % 3 == 0:
+					s.send(partial[n % len(partial)])
+				if n % 160 == 0:
+					s.send(HANDSHAKE)
+					s.recv(40)	# it has answered
+			except ConnectionError:
+				pass		# shown the door at once
 	return 0
 
 

@@ -8,18 +8,20 @@ raw()
 {
 	local text status=0
 
-	text=$(/usr/bin/python3 -B "$NBDRAW" "$1" 127.0.0.1 "$PORT" \
+	text=$(timeout 240 /usr/bin/python3 -B "$NBDRAW" "$1" 127.0.0.1 "$PORT" \
 	    pid="$(cat "$STATE/nbdmuxd.pid")" images="$IMAGES" \
 	    spool="$SPOOL" "${@:2}" 2>&1) || status=$?
 	[ "$status" -ne 77 ] || skip "$text"
+	[ "$status" -ne 124 ] || text="$1 did not end within 240 s. $text"
 	[ -z "$text" ] || echo "$text"
 	return "$status"
 }
 
 make_images()
 {
-	IMAGES=$(mktemp -d "${BATS_FILE_TMPDIR:?}/images.XXXXXX")
+	IMAGES=${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}/images
 	export IMAGES
+	mkdir -p "$IMAGES"
 	/usr/bin/python3 -B "$NBDRAW" images "$IMAGES"
 }
 
@@ -35,10 +37,42 @@ add_standard_exports()
 	add_export single "$IMAGES/single" ro "max-clients = 1"
 }
 
-# One daemon for all tests of a file.  Arguments are the daemon's.
+# A daemon with the exports.  Arguments are the daemon's.
 protocol_daemon()
 {
 	setup_daemon "$@"
 	make_images
 	add_standard_exports
+}
+
+# The same, its images failing as the file $FAULTS says (t/lib/faultio.c).
+faulty_daemon()
+{
+	local library=$NBDMUX_BUILD/t/lib/faultio.so
+
+	[ -e "$library" ] || { echo "missing: $library"; return 1; }
+	FAULTS=$BATS_TEST_TMPDIR/faults
+	printf '%s\n' "${FAULT:-}" >"$FAULTS"
+	# The sanitizers want to be first, and are not.
+	WRAPPER="env LD_PRELOAD=$library FAULTIO_FILE=$FAULTS
+	    ASAN_OPTIONS=verify_asan_link_order=0:${ASAN_OPTIONS:-}"
+	protocol_daemon "$@"
+}
+
+# own_network FUNCTION: run it where the loopback interface is nobody else's.
+own_network()
+{
+	local private="unshare --net"
+
+	[ "$(id -u)" -eq 0 ] ||
+	    private="unshare --user --map-current-user --keep-caps --net"
+	$private ip link set lo up ||
+	    skip "network namespaces are not allowed here"
+	export BATS_TEST_DIRNAME BATS_TEST_TMPDIR
+	$private bash -e -c "
+		ip link set lo up
+		. '$BATS_TEST_DIRNAME/helper.bash'
+		. '$BATS_TEST_DIRNAME/lib/protocol.bash'
+		$(declare -f "$1")
+		$1"
 }

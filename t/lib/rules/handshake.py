@@ -132,7 +132,7 @@ def HS_13(server):
 	limit = float(server.option("handshake_timeout"))
 	silent, slow = server.connect(), server.connect()
 	slow.greeting()
-	slow_bytes = iter(option_bytes(LIST) * 100)
+	slow_bytes = iter(b"\0\0\0\3" + option_bytes(LIST) * 100)
 	start = time.monotonic()
 	sending, longest = True, 0.0
 	while time.monotonic() < start + limit + 2:

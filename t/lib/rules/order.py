@@ -317,8 +317,6 @@ def FL_07(server):
 		set_faults(server.option("faults"))
 		equal("the error of the next FLUSH", c.run(FLUSH), EIO)
 		equal("the error of another's FLUSH", other.run(FLUSH), EIO)
-		error = c.try_write(at, pattern(at, 512), FUA)
-		equal("the error of a WRITE with FUA", error, EIO)
 		c.serving()
 
 
