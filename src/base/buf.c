@@ -46,7 +46,7 @@ reserve(struct buf *b, size_t len)
 		errno = EFBIG;
 		return -1;
 	}
-	if (need <= b->cap)
+	if (b->data != NULL && need <= b->cap)
 		return 0;
 	while (cap < need)
 		if (__builtin_mul_overflow(cap, (size_t)2, &cap))

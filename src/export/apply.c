@@ -155,11 +155,11 @@ registry_apply(struct registry *r, const struct view *v, struct changes *out,
 	rc = plans_make(&ps, r, v, d);
 	if (rc == 0) {
 		out->list = calloc(ps.count + 1, sizeof *out->list);
-		if (out->list == NULL)
+		if (out->list != NULL)
+			commit(r, &ps, v, out);
+		else
 			rc = diag_errno(d, "cannot apply the spool");
 	}
-	if (rc == 0)
-		commit(r, &ps, v, out);
 	plans_clear(&ps);
 	return rc;
 }

@@ -92,7 +92,7 @@ write_zeroes(struct file *f, struct range r)
 	while (r.start < r.end) {
 		left = r.end - r.start;
 		for (i = 0; i < ZERO_PIECES && left > 0; i++) {
-			v[i].iov_base = (void *)(uintptr_t)zeroes;
+			v[i].iov_base = (void *)zeroes;
 			v[i].iov_len = left < ZERO_PIECE ? left : ZERO_PIECE;
 			left -= v[i].iov_len;
 		}

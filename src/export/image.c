@@ -2,6 +2,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -96,7 +97,7 @@ explain_permission(bool writable, struct diag *d)
 
 	if (d == NULL)
 		return;
-	strcpy(words, d->text);
+	strlcpy(words, d->text, sizeof(words));
 	user = getpwuid_r(geteuid(), &pw, buf, sizeof buf, &found) == 0 &&
 	    found != NULL ? pw.pw_name : NULL;
 	if (user != NULL)

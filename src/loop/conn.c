@@ -225,8 +225,6 @@ settle(struct conn *c)
 static bool
 keep(struct conn *c, const unsigned char *data, size_t len)
 {
-	if (len == 0)
-		return true;
 	c->stash = chunk_get(&c->loop->pool, len, true);
 	if (c->stash == NULL)
 		return false;
@@ -241,13 +239,15 @@ feed(struct conn *c, const unsigned char *data, size_t len)
 	size_t used;
 
 	c->verdict = session_run(c->session, data, len, &used);
-	if (c->verdict != SESSION_CLOSE && !keep(c, data + used, len - used)) {
+	if (c->verdict != SESSION_CLOSE && used < len &&
+	    !keep(c, data + used, len - used)) {
 		conn_end(c, "out of memory");
 		return;
 	}
 	settle(c);
 }
 
+/* The session runs on, with what was put by if there is any. */
 static void
 feed_stash(struct conn *c)
 {
@@ -281,7 +281,7 @@ receive(struct conn *c)
 		conn_end(c, session_reason(c->session));
 	else if (n > 0 && direct) {
 		session_filled(c->session, (size_t)n);
-		feed(c, NULL, 0);
+		feed_stash(c);
 	} else if (n > 0)
 		feed(c, c->loop->input, (size_t)n);
 }

@@ -83,7 +83,9 @@ open_state(const char *path, struct diag *d)
 	if (file_mkdirs(path, 0755, d) == -1)
 		return -1;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd == -1 ? diag_errno(d, "cannot open %s", path) : fd;
+	if (fd == -1)
+		diag_errno(d, "cannot open %s", path);
+	return fd;
 }
 
 /* Descriptors keep their numbers: other threads may be using them. */

@@ -88,6 +88,7 @@ out_commit(struct session *s, size_t n)
 {
 	struct outq *q = queue(s);
 
+	/* NOLINTNEXTLINE(*-core.NullDereference): out_reserve() made it */
 	STAILQ_LAST(&q->chunks, chunk, link)->end += n;
 	q->bytes += n;
 }

@@ -165,9 +165,10 @@ listen_item(struct listen_addr *a, const char *item, size_t len,
 {
 	char text[128];
 
-	if (len >= sizeof(text))
-		return diag_set(d, "\"listen\": \"%.*s\" is too long", (int)len,
-		    item);
+	if (len >= sizeof(text)) {
+		diag_set(d, "\"listen\": \"%.*s\" is too long", (int)len, item);
+		return -1;
+	}
 	memcpy(text, item, len);
 	text[len] = '\0';
 	return config_listen(a, text, d);

@@ -1,6 +1,7 @@
 /* names: one pass over a directory. */
 #include <sys/stat.h>
 
+#include <bsd/string.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +36,7 @@ add(struct names *n, const char *name)
 		n->names = more;
 		n->room = room;
 	}
-	strcpy(n->names[n->count++], name);
+	strlcpy(n->names[n->count++], name, NAME_SIZE);
 	return 0;
 }
 

@@ -47,6 +47,7 @@ move(struct stats *s, int statefd)
 		return -1;
 	if (copy(s, fd) == 0 &&
 	    renameat(statefd, STATS_TEMP, statefd, STATE_STATS) == 0 &&
+	    /* cppcheck-suppress leakReturnValNotUsed ; it is s->base again */
 	    mmap(s->base, s->size, PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED) {
 		close(s->fd);

@@ -3,6 +3,7 @@
  * names and the old view are sorted, and one walk along them decides for each
  * file whether the old entry is still true.
  */
+#include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -105,7 +106,7 @@ entry_new(const char *name, const struct stat *st)
 	if (e == NULL)
 		return NULL;
 	atomic_init(&e->refs, 1);
-	strcpy(e->name, name);
+	strlcpy(e->name, name, sizeof(e->name));
 	stamp_of(&e->stamp, st);
 	return e;
 }

@@ -29,10 +29,9 @@ add_lines(struct given *n, struct diag *d)
 {
 	char *line = NULL;
 	size_t size = 0;
-	ssize_t len;
 	int result = 0;
 
-	while (result == 0 && (len = getline(&line, &size, stdin)) != -1) {
+	while (result == 0 && getline(&line, &size, stdin) != -1) {
 		line[strcspn(line, "\r\n")] = '\0';
 		if (line[0] != '\0')
 			result = add(n, line, d);

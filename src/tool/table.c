@@ -77,7 +77,7 @@ table_note(struct table *t, const char *text)
 void
 table_init(struct table *t, const struct column *columns, size_t count)
 {
-	const char *headings[TABLE_COLUMNS];
+	const char *headings[TABLE_COLUMNS] = { 0 };
 
 	*t = (struct table) { .columns = columns, .ncolumns = count };
 	buf_init(&t->text, (size_t)1 << 30);

@@ -32,6 +32,10 @@ tool_close(struct tool *t)
 
 static void
 vsay(const struct tool *t, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+
+static void
+vsay(const struct tool *t, const char *fmt, va_list ap)
 {
 	char raw[2 * DIAG_MAX], line[4 * DIAG_MAX];
 
@@ -140,11 +144,10 @@ tool_seconds(const char *text, double *seconds, struct diag *d)
 		double factor;
 	} units[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 } };
 	char *end;
-	double value = -1;
+	double value = strtod(text, &end);
+	bool number = strspn(text, "0123456789.") > 0; /* not "nan", "-1" */
 
-	if (strspn(text, "0123456789.") > 0)
-		value = strtod(text, &end);
-	for (size_t i = 0; value >= 0 && i < 4; i++)
+	for (size_t i = 0; number && i < 4; i++)
 		if (strcmp(end, units[i].suffix) == 0 &&
 		    value * units[i].factor <= 1e9) {
 			*seconds = value * units[i].factor;
