@@ -237,13 +237,14 @@ keeper_thread(void *arg)
 		look = poked(k) || now_ms() >= k->next;
 		if (atomic_load(&k->stop))
 			break;
-		if (atomic_exchange(&k->reload, false))
-			server_reload(k->server);
 		hint = watch_read(&k->watch);
 		if (hint != HINT_NONE)
 			debounce(k, hint);
 		if (!look && hint == HINT_NONE)
 			continue;
+		/* Not earlier: to debounce takes pokes as well. */
+		if (atomic_exchange(&k->reload, false))
+			server_reload(k->server);
 		keeper_look(k);
 		breathe(k);
 	}
