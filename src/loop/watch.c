@@ -27,14 +27,20 @@ failed(struct watch *w, const char *what)
 	w->failing = true;
 }
 
+static void
+begin(struct watch *w)
+{
+	w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (w->fd == -1)
+		failed(w, "cannot use inotify");
+}
+
 void
 watch_open(struct watch *w)
 {
 	memset(w, 0, sizeof(*w));
 	w->wd = -1;
-	w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (w->fd == -1)
-		failed(w, "cannot use inotify");
+	begin(w);
 }
 
 void
@@ -60,7 +66,7 @@ watch_directory(struct watch *w, int dirfd, const char *path)
 	char self[64];
 
 	if (w->fd == -1)
-		watch_open(w);
+		begin(w);
 	if (w->fd == -1 || fstat(dirfd, &st) == -1)
 		return;
 	if (w->wd != -1 && w->dev == st.st_dev && w->ino == st.st_ino)
