@@ -136,8 +136,10 @@ pause_all(struct listeners *l, int error)
 {
 	if (atomic_exchange(&l->paused, true))
 		return;
-	log_error("accept", "%s; new clients wait until connections end",
-	    strerror(error));
+	if (!l->short_said)
+		log_error("accept", "%s; new clients wait until connections "
+		    "end", strerror(error));
+	l->short_said = true;
 	watch_all(l, false);
 	ev_timer_set(&l->timer, ACCEPT_PAUSE, 0.);
 	ev_timer_start(l->ev, &l->timer);
@@ -202,6 +204,8 @@ on_accept(struct ev_loop *ev, ev_io *w, int revents)
 		else if (!passing(errno)) {
 			if (errno != EAGAIN)
 				pause_all(l, errno);
+			else
+				l->short_said = false;
 			return;
 		}
 	}

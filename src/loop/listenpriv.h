@@ -24,6 +24,7 @@ struct listeners {
 	ev_timer timer;
 	ev_async freed;
 	atomic_bool paused;
+	bool short_said;  /* that descriptors are out; until they are not */
 	bool closed;
 	uint64_t refused; /* connections since the last line about it */
 	ev_tstamp refused_at;
