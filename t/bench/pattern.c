@@ -25,7 +25,7 @@ pattern_check(const unsigned char *p, size_t len, uint64_t at, struct diag *d)
 		if (p[i] != pattern_byte(at + i))
 			return diag_set(d,
 			    "wrong data at offset %llu: %#x, want %#x",
-			    (unsigned long long)(at + i), p[i],
+			    (unsigned long long)at + i, p[i],
 			    pattern_byte(at + i));
 	return 0;
 }

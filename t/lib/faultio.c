@@ -120,10 +120,10 @@ look_up(const char *call, const char *path, int nowait, char outcome[32])
 			r->after--;
 			break;
 		}
-		strcpy(outcome, r->outcome);
+		memcpy(outcome, r->outcome, sizeof(r->outcome));
 		/* What waits is not for a caller that will not. */
 		if (nowait && strncmp(outcome, "delay=", 6) == 0)
-			strcpy(outcome, "EAGAIN");
+			memcpy(outcome, "EAGAIN", sizeof("EAGAIN"));
 		else if (r->times != LONG_MAX)
 			r->times--;
 		break;
