@@ -2,32 +2,23 @@
 # nbdmuxd from its start to its end.
 
 load helper
+load lib/livetest
 
 bats_require_minimum_version 1.5.0
 
 setup()
 {
-	export DIR=$BATS_TEST_TMPDIR
+	live_setup
 	setup_dirs
 	head -c 1M /dev/urandom >"$DIR/image"
 }
 
 teardown()
 {
+	local status=0
+
+	stop_daemon || status=$?
 	[ -z "${UNPRIVILEGED:-}" ] || rm -rf "$UNPRIVILEGED"
-	stop_daemon
-}
-
-live()
-{
-	local status=0 text
-
-	text=$(/usr/bin/python3 -B "$BATS_TEST_DIRNAME/lib/livetest.py" "$1" \
-	    127.0.0.1 "${PORT:-0}" pid="${DAEMON:-0}" dir="$DIR" \
-	    spool="$SPOOL" state="$STATE" log="$LOG" conf="$NBDMUX_CONF" \
-	    bin="$NBDMUX_BIN" "${@:2}" 2>&1) || status=$?
-	[ "$status" -ne 77 ] || skip "$text"
-	[ -z "$text" ] || echo "$text"
 	return "$status"
 }
 
@@ -36,17 +27,6 @@ daemon()
 {
 	timeout 20 "$NBDMUX_BIN/nbdmuxd" --user="$(id -un)" \
 	    --listen=127.0.0.1:0 "$@" 3>&-
-}
-
-# faulty RULE: the next daemon's files fail like this (t/lib/faultio.c).
-faulty()
-{
-	local library=$NBDMUX_BUILD/t/lib/faultio.so
-
-	[ -e "$library" ] || { echo "missing: $library"; return 1; }
-	printf '%s\n' "$@" >"$DIR/faults"
-	WRAPPER="env LD_PRELOAD=$library FAULTIO_FILE=$DIR/faults
-	    ASAN_OPTIONS=verify_asan_link_order=0:${ASAN_OPTIONS:-}"
 }
 
 # --- start ---------------------------------------------------------------------

@@ -2,12 +2,11 @@
 # What breaks around the daemon: disks, directories, limits.
 
 load helper
+load lib/livetest
 
 setup()
 {
-	export DIR=$BATS_TEST_TMPDIR
-	IMAGES=$DIR/images
-	mkdir "$IMAGES"
+	live_setup
 }
 
 teardown()
@@ -18,30 +17,6 @@ teardown()
 	stop_daemon || status=$?
 	[ -z "${MOUNTED:-}" ] || umount -l "$MOUNTED"
 	return "$status"
-}
-
-live()
-{
-	local status=0 text
-
-	text=$(/usr/bin/python3 -B "$BATS_TEST_DIRNAME/lib/livetest.py" "$1" \
-	    127.0.0.1 "$PORT" pid="$DAEMON" dir="$IMAGES" spool="$SPOOL" \
-	    state="$STATE" log="$LOG" conf="$NBDMUX_CONF" bin="$NBDMUX_BIN" \
-	    faults="$DIR/faults" "${@:2}" 2>&1) || status=$?
-	[ "$status" -ne 77 ] || skip "$text"
-	[ -z "$text" ] || echo "$text"
-	return "$status"
-}
-
-# The next daemon's files fail as $DIR/faults says (t/lib/faultio.c).
-faulty()
-{
-	local library=$NBDMUX_BUILD/t/lib/faultio.so
-
-	[ -e "$library" ] || { echo "missing: $library"; return 1; }
-	: >"$DIR/faults"
-	WRAPPER="env LD_PRELOAD=$library FAULTIO_FILE=$DIR/faults
-	    ASAN_OPTIONS=verify_asan_link_order=0:${ASAN_OPTIONS:-}"
 }
 
 # --- images ----------------------------------------------------------------------

@@ -2,31 +2,16 @@
 # Exports that change while clients use them.
 
 load helper
+load lib/livetest
 
 setup()
 {
-	export DIR=$BATS_TEST_TMPDIR
-	IMAGES=$DIR/images
-	mkdir "$IMAGES"
+	live_setup
 }
 
 teardown()
 {
 	stop_daemon
-}
-
-# live CASE [key=value ...]: a case of t/lib/livetest_*.py, or skip.
-live()
-{
-	local status=0 text
-
-	text=$(/usr/bin/python3 -B "$BATS_TEST_DIRNAME/lib/livetest.py" "$1" \
-	    127.0.0.1 "$PORT" pid="$DAEMON" dir="$IMAGES" spool="$SPOOL" \
-	    state="$STATE" log="$LOG" conf="$NBDMUX_CONF" bin="$NBDMUX_BIN" \
-	    clients="$NBDMUX_BUILD/t/lib/livetest" "${@:2}" 2>&1) || status=$?
-	[ "$status" -ne 77 ] || skip "$text"
-	[ -z "$text" ] || echo "$text"
-	return "$status"
 }
 
 @test "2,000 edits of the spool under 20 clients: not one client error" {

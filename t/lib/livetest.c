@@ -3,6 +3,7 @@
  *
  *	livetest image FILE SIZE VERSION	make an image that tells itself apart
  *	livetest clients PORT COUNT NAME...	until SIGTERM or SIGINT
+ *	livetest connect PORT COUNT NAME...	so many connections, a read each
  *
  * Every 8 bytes of an image are its version, 24 bits, and their own offset, 40
  * bits, big-endian; so a client knows whether each byte it gets is from the
@@ -352,6 +353,45 @@ client(void *arg)
 	return NULL;
 }
 
+/* All kinds of ends: DISC, FIN, RST, with a reply unread. */
+static void
+leave(struct client *c)
+{
+	struct linger reset = { .l_onoff = 1 };
+
+	switch (roll(c, 4)) {
+	case 0:
+		request(c, NBD_CMD_DISC, 0, 0, 0);
+		break;
+	case 1:
+		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset,
+		    sizeof(reset));
+		break;
+	case 2:
+		request(c, NBD_CMD_READ, 0, 0, 65536);
+		break;
+	}
+	close(c->fd);
+}
+
+static int
+connections(unsigned count)
+{
+	struct client c = { .dice = 1, .data = malloc(READ_MAX) };
+
+	if (c.data == NULL)
+		err(1, "cannot read");
+	for (unsigned i = 0; i < count; i++) {
+		c.name = names[i % nnames];
+		c.reads = 0;
+		if (!begin(&c) || !read_one(&c))
+			return 1;
+		leave(&c);
+	}
+	free(c.data);
+	return atomic_load(&errors) == 0 ? 0 : 1;
+}
+
 static int
 report(const struct client *list, unsigned count)
 {
@@ -397,6 +437,13 @@ clients(unsigned count)
 	return report(list, count);
 }
 
+static void
+usage(void)
+{
+	errx(2, "usage: livetest image FILE SIZE VERSION | livetest "
+	    "clients|connect PORT COUNT NAME...");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -405,12 +452,14 @@ main(int argc, char **argv)
 		    strtoull(argv[4], NULL, 10));
 		return 0;
 	}
-	if (argc < 5 || strcmp(argv[1], "clients") != 0 ||
-	    atoi(argv[3]) < 1 || atoi(argv[3]) > CLIENTS_MAX)
-		errx(2, "usage: livetest image FILE SIZE VERSION | "
-		    "livetest clients PORT COUNT NAME...");
+	if (argc < 5 || atoi(argv[3]) < 1)
+		usage();
 	port = atoi(argv[2]);
 	names = argv + 4;
 	nnames = (unsigned)argc - 4;
+	if (strcmp(argv[1], "connect") == 0)
+		return connections((unsigned)atoi(argv[3]));
+	if (strcmp(argv[1], "clients") != 0 || atoi(argv[3]) > CLIENTS_MAX)
+		usage();
 	return clients((unsigned)atoi(argv[3]));
 }
