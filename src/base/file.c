@@ -9,13 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define READ_PIECE 16384
+#include "base/clock.h"
 
-static uint64_t
-nanoseconds(const struct timespec *ts)
-{
-	return (uint64_t)ts->tv_sec * 1000000000u + (uint64_t)ts->tv_nsec;
-}
+#define READ_PIECE 16384
 
 void
 stamp_of(struct stamp *s, const struct stat *st)
@@ -23,8 +19,8 @@ stamp_of(struct stamp *s, const struct stat *st)
 	s->dev = st->st_dev;
 	s->ino = st->st_ino;
 	s->size = (uint64_t)st->st_size;
-	s->mtime = nanoseconds(&st->st_mtim);
-	s->ctime = nanoseconds(&st->st_ctim);
+	s->mtime = clock_number(&st->st_mtim);
+	s->ctime = clock_number(&st->st_ctim);
 }
 
 bool

@@ -2,13 +2,13 @@
  * delay: a backend around another that answers late and from a thread of its
  * own, so that tests meet every order in which things can end.
  */
-#include <sys/queue.h>
+#include <bsd/sys/queue.h>
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "export/backend.h"
 
 struct waiting {
@@ -37,21 +37,6 @@ destroy(struct delay *dl)
 	pthread_mutex_destroy(&dl->lock);
 	backend_free(dl->inner);
 	free(dl);
-}
-
-static struct timespec
-due_after(unsigned us)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += us / 1000000;
-	t.tv_nsec += (long)(us % 1000000) * 1000;
-	if (t.tv_nsec >= 1000000000) {
-		t.tv_nsec -= 1000000000;
-		t.tv_sec++;
-	}
-	return t;
 }
 
 /* The next request when it is due; NULL: told to stop, and none is left. */
@@ -115,7 +100,7 @@ work(struct backend *b, struct io *io)
 	}
 	w->io = io;
 	pthread_mutex_lock(&dl->lock);
-	w->due = due_after(dl->delay_us);
+	w->due = clock_after(dl->delay_us * (CLOCK_MS / 1000));
 	STAILQ_INSERT_TAIL(&dl->queue, w, link);
 	pthread_cond_signal(&dl->changed);
 	pthread_mutex_unlock(&dl->lock);

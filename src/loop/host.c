@@ -4,8 +4,8 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "loop/conn.h"
 #include "loop/host.h"
@@ -147,14 +147,11 @@ host_entered(void *arg, struct generation *g)
 {
 	struct conn *c = arg;
 	struct stats *stats = c->loop->server->stats;
-	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
 	log_connected(c, g);
 	c->logged = true;
 	c->stats_slot = stats_conn_open(stats, g->stats_slot, g->name,
-	    g->number, c->peer.text,
-	    (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec);
+	    g->number, c->peer.text, clock_now(CLOCK_REALTIME));
 	if (c->stats_slot == STATS_NOWHERE)
 		return NULL;
 	return stats_conn_counters(stats, c->stats_slot);

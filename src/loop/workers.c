@@ -1,8 +1,8 @@
 /* workers: a queue of jobs, a condition, threads on demand. */
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "loop/workers.h"
 
@@ -107,16 +107,9 @@ workers_add(struct workers *w, struct job *job)
 bool
 workers_stop(struct workers *w, unsigned ms)
 {
-	struct timespec until;
+	struct timespec until = clock_after(ms * CLOCK_MS);
 	bool stopped;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += (long)(ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	pthread_mutex_lock(&w->lock);
 	w->stopping = true;
 	pthread_cond_broadcast(&w->work);

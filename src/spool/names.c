@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "spool/names.h"
 
 void
@@ -22,20 +23,16 @@ names_free(struct names *n)
 static int
 add(struct names *n, const char *name)
 {
-	size_t room = n->room != 0 ? n->room * 2 : 64;
 	char(*more)[NAME_SIZE];
 
 	if (n->count == NAMES_MAX) {
 		errno = E2BIG;
 		return -1;
 	}
-	if (n->count == n->room) {
-		more = reallocarray(n->names, room, sizeof(*more));
-		if (more == NULL)
-			return -1;
-		n->names = more;
-		n->room = room;
-	}
+	more = array_more(n->names, n->count, &n->room, sizeof(*more));
+	if (more == NULL)
+		return -1;
+	n->names = more;
 	strlcpy(n->names[n->count++], name, NAME_SIZE);
 	return 0;
 }

@@ -5,21 +5,12 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "spool/statsfile.h"
 
 /* How long a reader waits for a moment in which no connection ends. */
-#define QUIET_NS 100000000
-
-static uint64_t
-clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
+#define QUIET_NS (100 * CLOCK_MS)
 
 static uint64_t
 get(stats_word *w)
@@ -177,7 +168,7 @@ attempt_read(struct attempt *a, struct stats *s)
 static int
 attempt_quiet(struct attempt *a, struct stats *s)
 {
-	uint64_t epoch, limit = clock_ns(CLOCK_MONOTONIC) + QUIET_NS;
+	uint64_t epoch, limit = clock_now(CLOCK_MONOTONIC) + QUIET_NS;
 	bool late = false;
 
 	for (;;) {
@@ -185,12 +176,12 @@ attempt_quiet(struct attempt *a, struct stats *s)
 			return -1;
 		epoch = get(&s->header->epoch);
 		if (epoch % 2 == 0 || late) {
-			a->out->taken = clock_ns(CLOCK_REALTIME);
+			a->out->taken = clock_now(CLOCK_REALTIME);
 			attempt_read(a, s);
 			if (late || get(&s->header->epoch) == epoch)
 				return 0;
 		}
-		late = clock_ns(CLOCK_MONOTONIC) > limit;
+		late = clock_now(CLOCK_MONOTONIC) > limit;
 		sched_yield();
 	}
 }

@@ -8,13 +8,14 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/array.h"
+#include "base/clock.h"
 #include "spool/names.h"
 #include "spool/view.h"
 
 /* A file changed less than this ago may change again with the same times. */
-#define RACY_NS 100000000
+#define RACY_NS (100 * CLOCK_MS)
 
 _Static_assert(VIEW_MAX == NAMES_MAX, "names_read() keeps to the limit");
 
@@ -81,19 +82,15 @@ append(struct reading *r, struct view_entry *e, struct diag *d)
 {
 	struct view *v = r->view;
 	struct view_entry **more;
-	size_t room = r->room != 0 ? r->room * 2 : 64;
 
 	if (e == NULL)
 		return no_memory(d);
-	if (v->count == r->room) {
-		more = reallocarray(v->entries, room, sizeof(*more));
-		if (more == NULL) {
-			entry_unref(e);
-			return no_memory(d);
-		}
-		v->entries = more;
-		r->room = room;
+	more = array_more(v->entries, v->count, &r->room, sizeof(*more));
+	if (more == NULL) {
+		entry_unref(e);
+		return no_memory(d);
 	}
+	v->entries = more;
 	v->entries[v->count++] = e;
 	return 0;
 }
@@ -260,15 +257,6 @@ merge(struct reading *r, const struct names *n, const struct view *old,
 	return 0;
 }
 
-static uint64_t
-now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 static int
 read_all(struct reading *r, const struct view *old, struct diag *d)
 {
@@ -298,7 +286,8 @@ int
 view_read(int dirfd, const struct view *old, struct view **out,
     struct diag *d)
 {
-	struct reading r = { .dirfd = dirfd, .now = now_ns() };
+	struct reading r = { .dirfd = dirfd,
+		.now = clock_now(CLOCK_REALTIME) };
 	int rc;
 
 	*out = NULL;

@@ -3,9 +3,9 @@
 
 #include <poll.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "tool/await.h"
 
 #define AWAIT_TICK 0.1 /* s between looks without a hint */
@@ -13,10 +13,7 @@
 static double
 now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+	return (double)clock_now(CLOCK_MONOTONIC) / (double)CLOCK_SECOND;
 }
 
 /* Idempotent; after the directory was replaced the new one is watched. */

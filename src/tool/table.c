@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "tool/cell.h"
 #include "tool/table.h"
 
@@ -36,17 +37,14 @@ put(struct table *t, const char *text)
 static struct table_line *
 line(struct table *t)
 {
-	if (t->count == t->room) {
-		size_t room = t->room * 2 + 16;
-		void *bigger = reallocarray(t->lines, room, sizeof(*t->lines));
+	void *more = array_more(t->lines, t->count, &t->room,
+	    sizeof(*t->lines));
 
-		if (bigger == NULL) {
-			t->failed = true;
-			return NULL;
-		}
-		t->lines = bigger;
-		t->room = room;
+	if (more == NULL) {
+		t->failed = true;
+		return NULL;
 	}
+	t->lines = more;
 	memset(&t->lines[t->count], 0, sizeof(*t->lines));
 	return &t->lines[t->count++];
 }
