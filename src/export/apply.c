@@ -45,7 +45,7 @@ settle_numbers(const struct generation *g, struct state_export *s)
 {
 	if (g == NULL)
 		return;
-	s->size = g->backend->size;
+	s->size = g->size;
 	s->generation = g->number;
 	s->since = g->made;
 }
@@ -64,6 +64,10 @@ serve(struct registry *r, struct plan *p, struct changes *out)
 	if (p->next != NULL && !outrun(p)) {
 		old = export_install(e, p->next);
 		p->next = old; /* to be let go with the plan */
+	}
+	if (p->forbidden) {
+		p->next = e->current; /* to be let go with the plan */
+		e->current = NULL;
 	}
 	settle_numbers(e->current, &p->state);
 	settle_numbers(e->current, &p->shown);

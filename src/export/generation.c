@@ -102,14 +102,36 @@ open_image(struct generation *g, const char *image_dirs, struct diag *d)
 }
 
 static int
-open_content(struct generation *g, const char *image_dirs, struct diag *d)
+open_backend(struct generation *g, const char *image_dirs, struct diag *d)
 {
-	if (allow_parse(&g->allow, g->record.allow, d) == -1)
-		return -1;
 	if (g->record.image != NULL)
 		return open_image(g, image_dirs, d);
 	g->backend = pattern_backend(PROBE_SIZE, d);
 	return g->backend == NULL ? -1 : 0;
+}
+
+/* A tail that is shorter than the minimum block is not part of the export. */
+static uint64_t
+visible_size(const struct generation *g)
+{
+	uint64_t block = g->record.block_min != 0 ? g->record.block_min :
+	    g->backend->block_min;
+
+	return g->backend->size - g->backend->size % block;
+}
+
+static int
+open_content(struct generation *g, const char *image_dirs, struct diag *d)
+{
+	if (allow_parse(&g->allow, g->record.allow, d) == -1 ||
+	    open_backend(g, image_dirs, d) == -1)
+		return -1;
+	g->size = visible_size(g);
+	if (g->size > 0)
+		return 0;
+	return diag_set(d, "cannot serve \"%s\": it has %llu bytes, less than "
+	    "one block of block-min", g->record.image,
+	    (unsigned long long)g->backend->size);
 }
 
 struct generation *

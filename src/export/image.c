@@ -114,7 +114,7 @@ static int
 open_checked(const char *path, bool writable, const char *dirs,
     struct stat *st, struct diag *d)
 {
-	int fd, error, flags = OPEN | (writable ? O_RDWR : O_RDONLY);
+	int fd, flags = OPEN | (writable ? O_RDWR : O_RDONLY);
 
 	if (look(path, dirs, st, d) == -1) {
 		if (errno == EACCES)
@@ -134,9 +134,7 @@ open_checked(const char *path, bool writable, const char *dirs,
 		diag_errno(d, "cannot serve \"%s\"", path);
 	else if (check_kind(path, st, d) == 0)
 		return fd;
-	error = errno;
-	close(fd);
-	errno = error;
+	file_close(fd);
 	return -1;
 }
 
@@ -145,7 +143,7 @@ image_open(const char *path, bool writable, const char *dirs,
     struct image_id *id, struct diag *d)
 {
 	struct stat st;
-	int fd, error;
+	int fd;
 
 	fd = open_checked(path, writable, dirs, &st, d);
 	if (fd == -1)
@@ -154,9 +152,7 @@ image_open(const char *path, bool writable, const char *dirs,
 		(void)fcntl(fd, F_SETFL, 0); /* O_NONBLOCK has done its job */
 		return fd;
 	}
-	error = errno;
-	close(fd);
-	errno = error;
+	file_close(fd);
 	return -1;
 }
 

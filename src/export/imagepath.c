@@ -96,7 +96,7 @@ open_in_dir(const char *path, const char *rest, const char *dir, size_t len,
     int flags, struct diag *d)
 {
 	char name[PATH_MAX];
-	int dirfd, fd, error;
+	int dirfd, fd;
 
 	memcpy(name, dir, len); /* fits: beneath() has seen it */
 	name[len] = '\0';
@@ -105,9 +105,7 @@ open_in_dir(const char *path, const char *rest, const char *dir, size_t len,
 		return diag_errno(d, "cannot serve \"%s\": the directory %s "
 		    "of image-dirs", path, name);
 	fd = open_beneath(dirfd, rest, flags);
-	error = errno;
-	close(dirfd);
-	errno = error;
+	file_close(dirfd);
 	if (fd == -1)
 		why_not(path, dir, (int)len, d);
 	return fd;

@@ -63,14 +63,16 @@ push(struct plans *ps, struct plan *p, const struct state_export *state)
 
 /*
  * Does the export need its next generation?  The one there is stays when the
- * text is bad, and when its image is gone.  why tells what is wrong.
+ * text is bad, and when its image is gone; not when image-dirs forbids it
+ * by now.  why tells what is wrong.
  */
 static bool
 wants_next(const struct generation *was, const struct view_entry *v,
-    const char *dirs, struct diag *why)
+    const char *dirs, bool *forbidden, struct diag *why)
 {
 	struct image_id id;
 
+	*forbidden = false;
 	if (v->bad) {
 		diag_set(why, "%s", v->error);
 		return false;
@@ -80,6 +82,7 @@ wants_next(const struct generation *was, const struct view_entry *v,
 	if (was->record.image == NULL)
 		return false;
 	if (image_look(was->record.image, dirs, &id, why) == -1) {
+		*forbidden = errno == EXDEV;
 		if (errno == ENOENT)
 			diag_set(why, "\"%s\" is gone", was->record.image);
 		return false;
@@ -93,7 +96,8 @@ static void
 describe(struct state_export *s, const struct plan *p, uint64_t last,
     const struct view_entry *v, struct diag *why)
 {
-	const struct generation *g = p->next != NULL ? p->next : p->was;
+	const struct generation *g = p->next != NULL ? p->next :
+	    p->forbidden ? NULL : p->was;
 	const struct record *rec = g != NULL ? &g->record : &v->record;
 
 	memset(s, 0, sizeof *s);
@@ -106,7 +110,7 @@ describe(struct state_export *s, const struct plan *p, uint64_t last,
 		s->mode = rec->mode;
 	}
 	if (g != NULL) {
-		s->size = g->backend->size;
+		s->size = g->size;
 		s->generation = p->next != NULL ? last + 1 : g->number;
 		s->since = g->made;
 	}
@@ -141,7 +145,7 @@ static bool
 nothing_new(const struct plan *p, const struct state_export *s)
 {
 	return !p->outside && !p->export->draining && !p->export->lost &&
-	    p->next == NULL &&
+	    p->next == NULL && !p->forbidden &&
 	    keys_equal(state_export_keys, &p->export->state, s);
 }
 
@@ -164,7 +168,7 @@ plan_entry(struct plans *ps, struct registry *r, const struct view_entry *v,
 	}
 	p.export->seen = r->applies;
 	p.was = export_current(p.export, &last);
-	if (wants_next(p.was, v, dirs, &why))
+	if (wants_next(p.was, v, dirs, &p.forbidden, &why))
 		p.next = generation_make(p.export, &v->record, dirs, &why);
 	if (p.next != NULL)
 		why.text[0] = '\0';

@@ -12,6 +12,7 @@ struct plan {
 	bool outside; /* export is not in the registry, yet or any more: the
 	               * plan holds it */
 	bool remove; /* its name is not in the view */
+	bool forbidden; /* image-dirs does not allow its image any more */
 	enum change_kind kind;
 	struct generation *was;  /* current when planned, held; or NULL */
 	struct generation *next; /* to become current, held; or NULL */

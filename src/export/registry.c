@@ -163,25 +163,28 @@ replace(struct registry *r, struct generation *was, struct generation *next)
 /*
  * Another file may be there now, which this client is to have.  When there is
  * none that can be served, the present generation stays and the next apply
- * says why.
+ * says why.  false when image-dirs does not allow the image any more.
  */
-static void
+static bool
 refresh(struct registry *r, struct generation *g)
 {
 	struct generation *next = NULL;
 	struct image_id id;
 	struct policy *p;
+	bool allowed = true;
 
 	if (g->record.image == NULL)
-		return;
+		return true;
 	p = policy_get(r);
-	if (image_look(g->record.image, p->image_dirs, &id, NULL) == 0 &&
-	    !image_same(&id, &g->id))
+	if (image_look(g->record.image, p->image_dirs, &id, NULL) == -1)
+		allowed = errno != EXDEV;
+	else if (!image_same(&id, &g->id))
 		next = generation_make(g->export, &g->record, p->image_dirs,
 		    NULL);
 	policy_unref(p);
 	if (next != NULL && replace(r, g, next) && r->idle != NULL)
 		r->idle(r->arg);
+	return allowed;
 }
 
 /* Admission, and membership in the same step, so that no two share a place. */
@@ -212,6 +215,7 @@ registry_acquire(struct registry *r, const char *name, size_t len,
 	char text[NAME_SIZE];
 	struct generation *g;
 	enum refusal why;
+	bool allowed;
 
 	*out = NULL;
 	if (len >= sizeof text || memchr(name, '\0', len) != NULL)
@@ -223,8 +227,11 @@ registry_acquire(struct registry *r, const char *name, size_t len,
 	pthread_mutex_unlock(&r->lock);
 	if (why != REFUSE_NOT)
 		return why;
-	refresh(r, g);
+	allowed = refresh(r, g);
 	generation_unref(g);
+	if (!allowed)
+		return refuse(REFUSE_FAILED, d,
+		    "export cannot be served at the moment");
 	return enter(r, text, p, join, out, d);
 }
 

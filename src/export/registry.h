@@ -37,6 +37,7 @@ struct generation {
 	struct record record;
 	struct image_id id;
 	struct backend *backend;
+	uint64_t size; /* bytes that clients see: whole minimum blocks */
 	struct allow *allow;
 	uint64_t made;      /* s since the epoch */
 	atomic_bool kicked; /* its connections are to be ended */

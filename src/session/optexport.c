@@ -140,15 +140,6 @@ block_sizes(const struct generation *g)
 	return b;
 }
 
-/* The tail that a minimum block cannot reach is not part of the export. */
-static uint64_t
-export_size(const struct generation *g)
-{
-	uint32_t minimum = block_sizes(g).minimum;
-
-	return g->backend->size - g->backend->size % minimum;
-}
-
 static int
 info_text(struct session *s, enum nbd_info info, const char *text)
 {
@@ -167,7 +158,7 @@ info_export(struct session *s, const struct generation *g)
 {
 	unsigned char data[WIRE_INFO_EXPORT];
 
-	wire_info_export(data, export_size(g), transmission_flags(g->backend));
+	wire_info_export(data, g->size, transmission_flags(g->backend));
 	return option_reply(s, NBD_REP_INFO, data, sizeof(data));
 }
 
@@ -239,7 +230,7 @@ send_export(struct session *s, const struct generation *g)
 
 	if (p == NULL)
 		return -1;
-	wire_export_name(p, export_size(g), transmission_flags(g->backend));
+	wire_export_name(p, g->size, transmission_flags(g->backend));
 	if (!(s->client_flags & NBD_FLAG_C_NO_ZEROES)) {
 		memset(p + len, 0, NBD_ZEROES);
 		len += NBD_ZEROES;
@@ -256,7 +247,7 @@ enter(struct session *s, struct generation *g, bool constrained)
 
 	s->generation = g;
 	s->backend = g->backend;
-	s->size = export_size(g);
+	s->size = g->size;
 	s->flags = transmission_flags(g->backend);
 	s->block_min = constrained ? b.minimum : 1;
 	s->payload_max = constrained && g->record.block_max != 0 ? b.maximum :

@@ -394,6 +394,53 @@ TEST(image_dirs_are_taken_up_by_the_next_apply)
 	end();
 }
 
+TEST(tighter_image_dirs_let_no_new_client_in)
+{
+	struct registry_options o = { .image_dirs = "/nowhere" };
+	struct generation *old, *g = NULL;
+	struct diag d;
+
+	begin();
+	image("a", 'a', IMAGE_SIZE);
+	serve("disk", "a");
+	apply();
+	old = join("disk");
+	CHECK(registry_configure(reg, &o, NULL) == 0);
+	CHECK(registry_acquire(reg, "disk", 4, &local, true, &g, &d) ==
+	    REFUSE_FAILED);
+	CHECK(apply() == 1);
+	CHECK(said("disk")->state.status == STATUS_FAILED);
+	CHECK(strstr(said("disk")->state.error, "image-dirs") != NULL);
+	CHECK(registry_acquire(reg, "disk", 4, &local, true, &g, &d) ==
+	    REFUSE_FAILED);
+	CHECK(apply() == 0);
+	CHECK(first_byte(old) == 'a'); /* who was there stays */
+	o.image_dirs = root;
+	CHECK(registry_configure(reg, &o, NULL) == 0);
+	CHECK(apply() == 1);
+	CHECK(said("disk")->state.status == STATUS_READY);
+	CHECK(said("disk")->state.generation == 2);
+	registry_leave(old);
+	end();
+}
+
+TEST(the_size_is_what_clients_see)
+{
+	begin();
+	image("a", 'a', 10000);
+	serve("disk", "a");
+	entries[place("disk")]->record.block_min = 4096;
+	CHECK(apply() == 1);
+	CHECK(said("disk")->state.size == 8192);
+	image("a", 'a', 4095);
+	serve("disk", "a");
+	entries[place("disk")]->record.block_min = 4096;
+	CHECK(apply() == 1);
+	CHECK(strstr(said("disk")->state.error, "less than one block") !=
+	    NULL);
+	end();
+}
+
 int
 main(void)
 {
@@ -415,5 +462,7 @@ main(void)
 	RUN(the_probe_is_there_unless_the_spool_has_its_own);
 	RUN(all_states_are_told_again_when_they_were_lost);
 	RUN(image_dirs_are_taken_up_by_the_next_apply);
+	RUN(tighter_image_dirs_let_no_new_client_in);
+	RUN(the_size_is_what_clients_see);
 	return DONE();
 }

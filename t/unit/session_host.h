@@ -237,6 +237,7 @@ host_export(struct host *h, const char *name, struct backend *b)
 	atomic_init(&g->refs, 1);
 	strlcpy(g->name, name, sizeof(g->name));
 	g->backend = b;
+	g->size = b->size;
 	g->export = e;
 	g->registry = h->registry;
 	record_init(&g->record);
