@@ -127,7 +127,7 @@ const struct key record_keys[] = {
 	    .offset = offsetof(struct record, block_preferred),
 	    .min = BLOCK_PREFERRED_MIN, .max = BLOCK_MAX, .check = check_power,
 	    .arg = "SIZE",
-	    .help = "block size that serves clients best (4K)" },
+	    .help = "block size that serves clients best" },
 	{ .name = "block-max", .type = KEY_SIZE,
 	    .offset = offsetof(struct record, block_max),
 	    .min = BLOCK_PREFERRED_MIN, .max = BLOCK_MAX, .arg = "SIZE",
@@ -194,17 +194,21 @@ record_copy(struct record *dst, const struct record *src)
 
 /*
  * An export that says nothing gets the specification's defaults; the
- * preferred size follows a larger minimum, which it must not be below.
+ * preferred size follows a larger minimum and a smaller maximum.
  */
 void
 record_blocks(const struct record *r, struct record_blocks *b)
 {
 	b->min = r->block_min != 0 ? r->block_min : 1;
-	b->preferred = r->block_preferred;
-	if (b->preferred == 0)
-		b->preferred = b->min > BLOCK_PREFERRED ? b->min :
-		    BLOCK_PREFERRED;
 	b->max = r->block_max != 0 ? r->block_max : BLOCK_MAX;
+	b->preferred = r->block_preferred;
+	if (b->preferred != 0)
+		return;
+	b->preferred = BLOCK_PREFERRED;
+	while (b->preferred > b->max && b->preferred > BLOCK_PREFERRED_MIN)
+		b->preferred /= 2;
+	if (b->preferred < b->min)
+		b->preferred = b->min;
 }
 
 /* proto.md, "Size constraints". */

@@ -148,7 +148,7 @@ TEST(block_sizes_follow_the_specification)
 		{ "block-max = -1", "x.ini:3: \"block-max\"" },
 		{ "block-min = 4096\nblock-preferred = 512", "x.ini: "
 		    "block-preferred (512) is smaller than block-min (4096)" },
-		{ "block-max = 2048", "block-max (2048) is smaller than "
+		{ "block-preferred = 4k\nblock-max = 2048", "block-max (2048) is smaller than "
 		    "block-preferred (4096)" },
 		{ "block-min = 4096\nblock-max = 10000", "block-max (10000) is "
 		    "not a multiple of block-min (4096)" },
@@ -165,6 +165,7 @@ TEST(block_sizes_follow_the_specification)
 	CHECK_STR(refused("image = /a\nblock-min = 64k\nblock-max = 192k"),
 	    "NOT REFUSED");
 	CHECK_STR(refused("image = /a\nblock-max = 10000"), "NOT REFUSED");
+	CHECK_STR(refused("image = /a\nblock-max = 512"), "NOT REFUSED");
 	CHECK_STR(refused("image = /a\nblock-preferred=512\nblock-max = 512"),
 	    "NOT REFUSED");
 }
