@@ -45,6 +45,15 @@ daemon()
 	[[ $output == *"another nbdmuxd serves the spool $SPOOL"*"-s"* ]]
 }
 
+@test "a directory that took the spool's place is locked as well" {
+	start_daemon
+	mv "$SPOOL" "$DIR/away"
+	mkdir "$SPOOL"
+	add_export disk "$DIR/image"
+	run -1 --separate-stderr daemon -S "$DIR/other-state"
+	[[ $stderr == *"another nbdmuxd serves the spool $SPOOL"* ]]
+}
+
 @test "after a crash the next daemon starts on what was left" {
 	start_daemon
 	add_export disk "$DIR/image"

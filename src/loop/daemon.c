@@ -1,5 +1,4 @@
 /* daemon: the start as a checklist, each step with its own error. */
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -159,7 +158,6 @@ step_state(struct start *s, struct diag *d)
 	return 0;
 }
 
-/* Two daemons on one spool would answer for each other's exports. */
 static int
 step_spool(struct start *s, struct diag *d)
 {
@@ -170,14 +168,7 @@ step_spool(struct start *s, struct diag *d)
 		return diag_errno(d, "cannot open the spool %s (make it with "
 		    "\"install -d -m 2775 %s\", or name another with -s)",
 		    path, path);
-	if (flock(s->spoolfd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
-	if (errno == EWOULDBLOCK)
-		return diag_set(d, "another nbdmuxd serves the spool %s; end "
-		    "that one, or name another spool with -s", path);
-	log_warning("start", "the spool %s cannot be locked: %s", path,
-	    strerror(errno));
-	return 0;
+	return state_lock_spool(s->spoolfd, path, d);
 }
 
 static int
@@ -219,6 +210,7 @@ step_server(struct start *s, struct diag *d)
 	    s->listeners, s->settings, d);
 	if (s->server == NULL)
 		return -1;
+	s->server->spoolfd = s->spoolfd;
 	s->server->reload = load;
 	s->server->reload_arg = (void *)s->options;
 	setproctitle("spool %s", s->options->places.spool);

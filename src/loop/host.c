@@ -12,9 +12,6 @@
 #include "loop/server.h"
 #include "loop/workers.h"
 
-#define CONTAINER(ptr, type, member) \
-	((type *)((char *)(ptr)-offsetof(type, member)))
-
 /* A negotiation on its way to a worker and back. */
 struct acquire {
 	struct job job;

@@ -1,5 +1,6 @@
 /* keeper: wait for a hint, read everything, apply the difference. */
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include "loop/publisher.h"
 #include "loop/server.h"
 #include "loop/watch.h"
+#include "spool/state.h"
 #include "spool/view.h"
 
 #define QUIET_NOW 2   /* ms without an event after a complete file */
@@ -114,6 +116,23 @@ spool_lost(struct keeper *k, const struct diag *d)
 	publisher_trouble(&k->publisher, d->text);
 }
 
+/* Another directory in the spool's place is to be locked like the first. */
+static int
+follow(struct keeper *k, int dirfd, struct diag *d)
+{
+	struct stat now, locked;
+	int fd = k->server->spoolfd;
+
+	if (fstat(dirfd, &now) == -1 || fstat(fd, &locked) == -1 ||
+	    (now.st_dev == locked.st_dev && now.st_ino == locked.st_ino))
+		return 0;
+	if (state_lock_spool(dirfd, k->server->places->spool, d) == -1)
+		return -1;
+	if (dup3(dirfd, fd, O_CLOEXEC) == -1)
+		return diag_errno(d, "cannot keep the spool locked");
+	return 0;
+}
+
 static int
 read_spool(struct keeper *k, int *dirfd, struct view **view, struct diag *d)
 {
@@ -122,6 +141,8 @@ read_spool(struct keeper *k, int *dirfd, struct view **view, struct diag *d)
 	*dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*dirfd == -1)
 		return diag_errno(d, "cannot open the spool %s", path);
+	if (follow(k, *dirfd, d) == -1)
+		return -1;
 	watch_directory(&k->watch, *dirfd, path);
 	return view_read(*dirfd, k->view, view, d);
 }

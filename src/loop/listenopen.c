@@ -96,15 +96,12 @@ open_socket(const union address *u, socklen_t len)
 {
 	int fd = socket(u->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC |
 	    SOCK_NONBLOCK, 0);
-	int error;
 
 	if (fd == -1)
 		return -1;
 	if (bind_socket(fd, u, len) == 0 && listen(fd, LISTEN_BACKLOG) == 0)
 		return fd;
-	error = errno;
-	close(fd);
-	errno = error;
+	file_close(fd);
 	return -1;
 }
 

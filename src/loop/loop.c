@@ -181,7 +181,7 @@ on_kick(struct job *job)
 	TAILQ_FOREACH_SAFE(c, &l->conns, link, next) {
 		g = session_generation(c->session);
 		if (g != NULL && atomic_load(&g->kicked))
-			conn_kick(c, "kicked, the export was removed");
+			conn_kick(c, "kicked");
 	}
 }
 

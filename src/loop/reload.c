@@ -54,6 +54,7 @@ server_reload(struct server *s)
 {
 	struct registry_options o;
 	struct settings *new;
+	enum log_level level;
 	struct diag d;
 
 	if (s->reload == NULL)
@@ -70,8 +71,9 @@ server_reload(struct server *s)
 		settings_unref(new);
 		return;
 	}
-	log_set_level(new->config.log_level);
+	level = new->config.log_level;
 	put(s, new);
+	log_set_level(level);
 	log_info("reload", "the configuration was read again");
 }
 

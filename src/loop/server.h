@@ -24,6 +24,7 @@ struct server {
 	const struct places *places; /* borrowed */
 	int statefd;                 /* the state directory, owned */
 	int lockfd;                  /* of its pid file, owned */
+	int spoolfd;                 /* the locked spool directory, borrowed */
 	struct stats *stats;
 	struct registry *registry;
 	struct limits *limits;

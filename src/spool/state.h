@@ -89,4 +89,11 @@ int state_lock(int statefd, struct diag *d);
 int state_lock_pid(int lockfd, long pid);
 long state_alive(int statefd);
 
+/*
+ * Two daemons on one spool would answer for each other's exports: lock the
+ * directory for the life of its descriptor.  A file system without locks is
+ * taken as it is.  -1 with d set when another daemon serves it.
+ */
+int state_lock_spool(int spoolfd, const char *path, struct diag *d);
+
 #endif

@@ -3,6 +3,7 @@
  * through fork(2) to the daemon and ends with the last descriptor; and it can
  * be asked about without being taken.
  */
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -139,4 +140,13 @@ state_alive(int statefd)
 		pid = read_pid(fd);
 	close(fd);
 	return pid;
+}
+
+int
+state_lock_spool(int spoolfd, const char *path, struct diag *d)
+{
+	if (flock(spoolfd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+		return 0;
+	return diag_set(d, "another nbdmuxd serves the spool %s; end that one, "
+	    "or name another spool with -s", path);
 }
