@@ -301,6 +301,22 @@ os.execvp(sys.argv[1], sys.argv[1:])' nbdmux-add disk ok/image 2>err &
 	[[ $stderr == *"probe is built in; probe = no"* ]]
 }
 
+@test "add after a new image was renamed over the old one hears of the new one" {
+	nbdmux-add disk ok/image
+	cp ok/image2 ok/new
+	mv ok/new ok/image
+	run --separate-stderr nbdmux-add --json disk ok/image
+	[ "$status" -eq 0 ]
+	[ "$(json '(d["result"], d["size"], d["generation"])' <<<"$output")" = \
+	    "('unchanged', 2097152, 2)" ]
+	mv bad ok/image
+	: >ok/image
+	run --separate-stderr nbdmux-add disk ok/image
+	[ "$status" -ne 0 ]
+	[[ $stderr == *empty* ]]
+	[ -e "$SPOOL/disk.ini" ]
+}
+
 # --- nbdmux-ls ----------------------------------------------------------------
 
 @test "ls shows what clients do, and who uses an old generation" {

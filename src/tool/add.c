@@ -1,4 +1,6 @@
 /* add: look at the image, write the entry, hear the daemon, report. */
+#include <sys/stat.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,15 +226,28 @@ clean_spool(const struct adding *a)
 }
 
 /*
- * The daemon looks at a failed image again only when it has to.  The same
- * text as a new version asks it to do so now.
+ * The daemon looks at an image again only when it has to.  The same text as a
+ * new version asks it to do so now.
  */
 static enum answer
-ask_again(struct adding *a, struct diag *d)
+ask_again(struct adding *a, enum answer old, struct diag *d)
 {
 	if (entry_write(&a->entry, &a->add->record, d) != 0)
-		return ANSWER_REFUSED; /* its old answer stands */
+		return old;
 	return hear(a);
+}
+
+/*
+ * Has the image changed since the daemon opened it, as after a rename of a new
+ * one over it?  Then an answer that is older says nothing of it.
+ */
+static bool
+image_is_newer(const struct adding *a)
+{
+	struct stat st;
+
+	return stat(a->add->record.image, &st) == 0 &&
+	    (uint64_t)st.st_ctim.tv_sec >= a->state.since;
 }
 
 static int
@@ -249,8 +264,9 @@ carry_out(struct adding *a)
 	}
 	await_limit(&a->await, a->add->timeout);
 	answer = hear(a);
-	if (same && answer == ANSWER_REFUSED)
-		answer = ask_again(a, &a->error);
+	if (same && (answer == ANSWER_REFUSED ||
+	    (answer == ANSWER_READY && image_is_newer(a))))
+		answer = ask_again(a, answer, &a->error);
 	return conclude(a, answer);
 }
 
