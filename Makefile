@@ -11,7 +11,7 @@ Q         := $(if $(filter 0,$(V)),@)
 
 prefix    ?= /usr/local
 sbindir   ?= $(prefix)/sbin
-sysconfdir ?= $(if $(filter /usr,$(prefix)),/etc,$(prefix)/etc)
+sysconfdir := /etc# where the programs look, whatever the prefix
 mandir    ?= $(prefix)/share/man
 
 CC        ?= cc
@@ -159,7 +159,7 @@ install: all
 		install -m 644 etc/nbdmuxd.conf $(DESTDIR)$(sysconfdir)/nbdmux
 	install -d $(DESTDIR)$(prefix)/lib/systemd/system \
 		$(DESTDIR)$(prefix)/lib/sysusers.d $(DESTDIR)$(prefix)/lib/tmpfiles.d
-	sed 's|/usr/sbin/|$(sbindir)/|; s|/etc/nbdmux|$(sysconfdir)/nbdmux|' \
+	sed 's|/usr/sbin/|$(sbindir)/|' \
 		etc/systemd/nbdmuxd.service \
 		>$(DESTDIR)$(prefix)/lib/systemd/system/nbdmuxd.service
 	install -m 644 etc/sysusers.d/nbdmux.conf $(DESTDIR)$(prefix)/lib/sysusers.d
