@@ -37,7 +37,6 @@ open_regular(int dirfd, const char *name, bool nofollow, struct stat *st,
 {
 	int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY |
 	    O_NONBLOCK | (nofollow ? O_NOFOLLOW : 0));
-	int saved;
 
 	if (fd == -1 && errno == ELOOP && nofollow)
 		return diag_set(d, "cannot read %s: it is a symbolic link; "
@@ -52,9 +51,7 @@ open_regular(int dirfd, const char *name, bool nofollow, struct stat *st,
 	} else {
 		return fd;
 	}
-	saved = errno;
-	close(fd);
-	errno = saved;
+	file_close(fd);
 	return -1;
 }
 
@@ -125,6 +122,15 @@ file_write_all(int fd, const void *data, size_t len)
 		len -= (size_t)n;
 	}
 	return 0;
+}
+
+void
+file_close(int fd)
+{
+	int saved = errno;
+
+	close(fd);
+	errno = saved;
 }
 
 /* Some file systems answer EROFS or EACCES for what exists already. */

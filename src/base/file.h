@@ -33,6 +33,9 @@ int file_read(int dirfd, const char *name, bool nofollow, struct buf *b,
 /* All of it, past EINTR and short writes; -1 with errno. */
 int file_write_all(int fd, const void *data, size_t len);
 
+/* close(2) on the way out of an error: errno stays as it was. */
+void file_close(int fd);
+
 /* mkdir -p: every missing component, with mode.  0, or -1 with d set. */
 int file_mkdirs(const char *path, mode_t mode, struct diag *d);
 

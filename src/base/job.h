@@ -5,9 +5,15 @@
 #ifndef BASE_JOB_H
 #define BASE_JOB_H
 
+#include <stddef.h>
+
 struct job {
 	struct job *next; /* the queue's */
 	void (*run)(struct job *job);
 };
+
+/* The struct of that type in which the job at ptr is the member. */
+#define CONTAINER(ptr, type, member) \
+	((type *)((char *)(ptr)-offsetof(type, member)))
 
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "export/imagepath.h"
 
 /* What an image must be; enough to tell a FIFO without opening it. */

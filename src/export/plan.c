@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/keys.h"
 #include "export/plan.h"
 
@@ -44,16 +45,12 @@ plans_clear(struct plans *ps)
 static int
 push(struct plans *ps, struct plan *p, const struct state_export *state)
 {
-	size_t room = ps->room == 0 ? 64 : ps->room * 2;
-	struct plan *list;
+	struct plan *list = array_more(ps->list, ps->count, &ps->room,
+	    sizeof(*list));
 
-	if (ps->count == ps->room) {
-		list = reallocarray(ps->list, room, sizeof *list);
-		if (list == NULL)
-			return -1;
-		ps->list = list;
-		ps->room = room;
-	}
+	if (list == NULL)
+		return -1;
+	ps->list = list;
 	if (keys_copy(state_export_keys, &p->state, state) == -1 ||
 	    keys_copy(state_export_keys, &p->shown, state) == -1)
 		return -1;

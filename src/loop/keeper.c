@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "loop/keeper.h"
 #include "loop/publisher.h"
@@ -42,10 +43,7 @@ struct keeper {
 static uint64_t
 now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return clock_now(CLOCK_MONOTONIC) / CLOCK_MS;
 }
 
 struct keeper *

@@ -13,6 +13,7 @@
 
 #include <bsd/string.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "loop/listenpriv.h"

@@ -6,9 +6,6 @@
 #include "loop/conn.h"
 #include "loop/loop.h"
 
-#define CONTAINER(ptr, type, member) \
-	((type *)((char *)(ptr)-offsetof(type, member)))
-
 /*
  * The inbox is a stack that many push to and the loop takes as a whole; only
  * who finds it empty pays for a wake-up.

@@ -72,7 +72,7 @@ try_lock(int statefd, struct diag *d)
 	struct flock l = whole_file();
 	int fd = openat(statefd, STATE_PID,
 	    O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
-	int rc = -1, saved;
+	int rc = -1;
 
 	if (fd == -1)
 		return diag_errno(d, "cannot open %s", STATE_PID);
@@ -89,9 +89,7 @@ try_lock(int statefd, struct diag *d)
 	} else {
 		return fd;
 	}
-	saved = errno;
-	close(fd);
-	errno = saved;
+	file_close(fd);
 	return rc;
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "spool/places.h"
 #include "spool/statsfile.h"
 
@@ -84,7 +85,7 @@ open_file(int statefd, struct stats_header *h, struct diag *d)
 {
 	struct stat st;
 	int fd = openat(statefd, STATE_STATS,
-	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), saved;
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd == -1) {
 		diag_errno(d, "cannot read the counters %s", STATE_STATS);
@@ -99,9 +100,7 @@ open_file(int statefd, struct stats_header *h, struct diag *d)
 		    STATE_STATS);
 	else if (check_header(h, st.st_size, d) == 0)
 		return fd;
-	saved = errno;
-	close(fd);
-	errno = saved;
+	file_close(fd);
 	return -1;
 }
 

@@ -196,6 +196,18 @@ is_dir(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+TEST(closing_leaves_the_error_that_is_being_reported)
+{
+	int fd = open(".", O_RDONLY);
+
+	errno = ENOSPC;
+	file_close(fd);
+	CHECK(errno == ENOSPC && fcntl(fd, F_GETFD) == -1);
+	errno = ENOSPC;
+	file_close(fd); /* which fails with EBADF */
+	CHECK(errno == ENOSPC);
+}
+
 TEST(missing_directories_are_created_and_present_ones_kept)
 {
 	struct diag d = { "" };
@@ -245,6 +257,7 @@ main(void)
 	RUN(a_link_is_followed_only_when_allowed);
 	RUN(a_stamp_changes_with_every_kind_of_change);
 	RUN(writing_goes_on_after_signals_and_short_writes);
+	RUN(closing_leaves_the_error_that_is_being_reported);
 	RUN(missing_directories_are_created_and_present_ones_kept);
 	RUN(a_directory_that_cannot_be_created_is_named);
 	snprintf(remove, sizeof remove, "rm -rf %s", dir);
