@@ -498,12 +498,8 @@ host_end(struct host *h)
 	if (h->session != NULL)
 		host_end_session(h);
 	catalog_unref(h->catalog);
-	for (size_t i = 0; i < 3; i++) {
-		struct export *e = h->exports[i]->export;
-
+	for (size_t i = 0; i < 3; i++)
 		generation_unref(h->exports[i]);
-		export_unref(e);
-	}
 	registry_free(h->registry);
 	pool_free(&h->pool);
 	buf_free(&h->in);
