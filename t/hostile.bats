@@ -5,11 +5,11 @@
 load helper
 load lib/protocol
 
-MEMORY=$((64 * 1024 * 1024))
+QUEUE=$((512 * 1024))
 
 setup_file()
 {
-	protocol_daemon --max-memory=$MEMORY --handshake-timeout=5
+	protocol_daemon --max-memory=64M --max-queued=$QUEUE --handshake-timeout=5
 }
 
 teardown_file()
@@ -37,6 +37,10 @@ teardown_file()
 	raw mutations
 }
 
+@test "800 requests of all kinds and sizes in flight are each answered exactly" {
+	raw all_at_once
+}
+
 @test "options without end are ended" {
 	raw many_options
 }
@@ -46,7 +50,7 @@ teardown_file()
 }
 
 @test "queues of 4096 reads that nobody reads are bounded, others are served" {
-	raw slow_readers max_memory=$MEMORY
+	raw slow_readers max_queued=$QUEUE
 }
 
 @test "writes that stop in their payload hold no memory and no one up" {

@@ -3,6 +3,9 @@
 
 NBDRAW="$BATS_TEST_DIRNAME/lib/nbdraw.py"
 
+# Freed memory that AddressSanitizer keeps is not what these tests measure.
+export ASAN_OPTIONS="quarantine_size_mb=8:${ASAN_OPTIONS:-}"
+
 # raw CASE [key=value ...]: prove a rule, or skip with the reason.
 raw()
 {
@@ -55,7 +58,7 @@ faulty_daemon()
 	printf '%s\n' "${FAULT:-}" >"$FAULTS"
 	# The sanitizers want to be first, and are not.
 	WRAPPER="env LD_PRELOAD=$library FAULTIO_FILE=$FAULTS
-	    ASAN_OPTIONS=verify_asan_link_order=0:${ASAN_OPTIONS:-}"
+	    ASAN_OPTIONS=verify_asan_link_order=0:$ASAN_OPTIONS"
 	protocol_daemon "$@"
 }
 
