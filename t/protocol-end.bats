@@ -20,7 +20,7 @@ slow_daemon()
 daemon_ends()
 {
 	ended
-	DAEMON=
+	export DAEMON=
 }
 
 @test "OF-09 while the server shuts down options get ERR_SHUTDOWN, ABORT an ACK" {
@@ -42,7 +42,7 @@ default_port()
 	DAEMON=$!
 	wait_for 20 daemon_ready
 	BASELINE=$(descriptors)
-	PORT=10809
+	export DAEMON BASELINE PORT=10809
 	make_images
 	add_standard_exports
 	raw HS_01

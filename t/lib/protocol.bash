@@ -57,6 +57,7 @@ faulty_daemon()
 	FAULTS=$BATS_TEST_TMPDIR/faults
 	printf '%s\n' "${FAULT:-}" >"$FAULTS"
 	# The sanitizers want to be first, and are not.
+	# shellcheck disable=SC2034 # start_daemon's
 	WRAPPER="env LD_PRELOAD=$library FAULTIO_FILE=$FAULTS
 	    ASAN_OPTIONS=verify_asan_link_order=0:$ASAN_OPTIONS"
 	protocol_daemon "$@"
