@@ -300,10 +300,18 @@ unprivileged()
 	[ "$soft" -ge "$(ulimit -H -n)" ]
 }
 
+# ThreadSanitizer has a thread of its own in every process.
+no_foreign_threads()
+{
+	! grep -q libtsan "/proc/$DAEMON/maps" ||
+	    skip "ThreadSanitizer adds a thread that wakes up"
+}
+
 @test "threads=N is N loops; workers come when they are needed" {
 	faulty
 	start_daemon --threads=3 --workers=5
 	add_export disk "$DIR/image"
+	no_foreign_threads
 	# The loops and the keeper.
 	[ "$(ls "/proc/$DAEMON/task" | wc -l)" -eq 4 ]
 	echo "pread delay=300 */image" >"$DIR/faults.new"
@@ -316,6 +324,7 @@ unprivileged()
 @test "an idle daemon sleeps until the next rescan" {
 	start_daemon --rescan=3600
 	add_export disk "$DIR/image"
+	no_foreign_threads
 	live sleeps
 }
 
