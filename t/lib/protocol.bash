@@ -74,6 +74,7 @@ own_network()
 	    skip "network namespaces are not allowed here"
 	export BATS_TEST_DIRNAME BATS_TEST_TMPDIR
 	$private bash -e -c "
+		trap '[ -z \"\$DAEMON\" ] || kill \$DAEMON' EXIT
 		ip link set lo up
 		. '$BATS_TEST_DIRNAME/helper.bash'
 		. '$BATS_TEST_DIRNAME/lib/protocol.bash'
