@@ -283,13 +283,19 @@ keeper_start(struct keeper *k, struct diag *d)
 	return 0;
 }
 
-void
-keeper_stop(struct keeper *k)
+bool
+keeper_stop(struct keeper *k, unsigned ms)
 {
-	if (k == NULL || !k->started)
-		return;
+	uint64_t until = now_ms() + ms;
+	struct timespec t = { .tv_sec = (time_t)(until / 1000),
+		.tv_nsec = (long)(until % 1000) * 1000000 };
+
+	if (!k->started)
+		return true;
 	atomic_store(&k->stop, true);
 	wake(k);
-	pthread_join(k->thread, NULL);
+	if (pthread_clockjoin_np(k->thread, NULL, CLOCK_MONOTONIC, &t) != 0)
+		return false;
 	k->started = false;
+	return true;
 }

@@ -6,6 +6,8 @@
 #ifndef LOOP_KEEPER_H
 #define LOOP_KEEPER_H
 
+#include <stdbool.h>
+
 #include "base/diag.h"
 
 struct keeper;
@@ -17,7 +19,8 @@ void keeper_free(struct keeper *k); /* stopped; NULL is allowed */
 /* The first look at the spool, on the caller's thread; then the thread. */
 void keeper_look(struct keeper *k);
 int keeper_start(struct keeper *k, struct diag *d);
-void keeper_stop(struct keeper *k);
+/* false when it is still stuck in a file system after the time (in ms). */
+bool keeper_stop(struct keeper *k, unsigned ms);
 
 /* Any thread: look again; read the configuration and look again. */
 void keeper_poke(struct keeper *k);

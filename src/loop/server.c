@@ -19,6 +19,7 @@
 #include "spool/state.h"
 
 #define STUCK_MS 2000 /* a worker that does not come back is left behind */
+#define LOOK_MS 10000 /* and so is a look at the spool */
 
 static void
 idle(void *arg)
@@ -263,12 +264,22 @@ start_threads(struct server *s, struct diag *d)
 }
 
 static void
+end_now(int sig)
+{
+	(void)sig;
+	_exit(1);
+}
+
+static void
 finish(struct server *s)
 {
 	for (unsigned i = 1; i < s->nloops; i++)
 		loop_join(s->loops[i]);
-	keeper_stop(s->keeper);
-	if (!workers_stop(s->workers, STUCK_MS)) {
+	/* No loop is there to see a second signal: it ends what is stuck. */
+	signal(SIGTERM, end_now);
+	signal(SIGINT, end_now);
+	if (!keeper_stop(s->keeper, LOOK_MS) ||
+	    !workers_stop(s->workers, STUCK_MS)) {
 		log_warning("stopping", "a file system did not answer; ending "
 		    "without it");
 		_exit(1);
@@ -283,8 +294,9 @@ server_run(struct server *s, void (*ready)(void *arg), void *arg)
 	struct diag d;
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	keeper_look(s->keeper); /* which a signal may end: nobody is served */
 	start_signals(s);
-	keeper_look(s->keeper);
 	if (start_threads(s, &d) == -1) {
 		log_error("start", "%s", d.text);
 		_exit(1); /* some threads may run: no orderly way back */
