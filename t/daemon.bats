@@ -356,6 +356,29 @@ no_foreign_threads()
 	DAEMON=
 }
 
+@test "a file system that does not answer does not hold a second SIGTERM up" {
+	faulty
+	start_daemon
+	live stuck_look
+	DAEMON=
+}
+
+@test "a signal ends a start that has nobody to serve yet" {
+	put_export disk "$DIR/image"
+	faulty "renameat delay=60000 disk.ini"
+	$WRAPPER "$NBDMUX_BIN/nbdmuxd" --user="$(id -un)" \
+	    --listen=127.0.0.1:0 2>"$LOG" 3>&- &
+	DAEMON=$!
+	sleep 0.5
+	kill -HUP "$DAEMON"
+	sleep 0.2
+	kill -0 "$DAEMON"
+	[ "$(grep -c " ready " "$LOG")" -eq 0 ]
+	kill -TERM "$DAEMON"
+	wait_for 2 not_alive
+	DAEMON=
+}
+
 @test "drain-timeout ends the wait, whichever loop the client is on" {
 	start_daemon --threads=2 --drain-timeout=1
 	live drain_timeout

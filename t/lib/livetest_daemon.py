@@ -151,5 +151,21 @@ def idle_at_the_end(server):
 		c.close()
 
 
-CASES = (many_slow_reads, sleeps, notified, answered_at_the_end,
+def stuck_look(server):
+	"""A file system that does not answer does not hold the end up.
+
+	faults=FILE: the rules of t/lib/faultio.c."""
+	server.serve("disk", 1)
+	with open(server.option("faults"), "w") as f:
+		f.write("renameat delay=60000 disk.ini\n")
+	server.put("disk", server.text(server.path("disk"), "rw"))
+	time.sleep(0.5)
+	os.kill(server.pid, signal.SIGTERM)
+	time.sleep(0.7)
+	check(running(server.pid), "it did not wait for a moment")
+	os.kill(server.pid, signal.SIGTERM)
+	server.ended(2)
+
+
+CASES = (stuck_look, many_slow_reads, sleeps, notified, answered_at_the_end,
 	written_at_the_end, told_twice, drain_timeout, idle_at_the_end)
