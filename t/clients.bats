@@ -179,7 +179,7 @@ fio_verify()
 	hosts=127.0.0.1
 	! has_ipv6 || hosts="$hosts ::1"
 	for host in $hosts; do
-		nbd-client -l $host $PORT >list
+		nbd-client -l "$host" "$PORT" >list
 		grep -x one list
 		grep -x two.img list
 		[ "$(grep -vc 'Negotiation' list)" -eq 3 ]

@@ -19,6 +19,7 @@ setup()
 teardown()
 {
 	kill -CONT "$DAEMON" 2>/dev/null || true
+	# shellcheck disable=SC2086 # a list of words
 	[ -z "${CLIENTS:-}" ] || kill $CLIENTS 2>/dev/null || true
 	stop_daemon
 }

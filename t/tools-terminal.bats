@@ -102,7 +102,7 @@ assert out.count(b"\n") == 9, out
 os.write(fd, b"q")' nbdmux-ls -w --interval 60
 	echo "$output"
 	[ "$output" = "0 True" ]
-	! grep -q DESCRIPTION screen
+	run ! grep DESCRIPTION screen
 }
 
 @test "ls -w that is stopped gives the terminal back meanwhile" {
@@ -163,6 +163,7 @@ completes()
 
 @test "bash completes every option that --help shows" {
 	for tool in add rm ls; do
+		# shellcheck disable=SC2046 # a list of words
 		completes "nbdmux-$tool --" $(nbdmux-$tool --help |
 		    grep -oE '^  (-., )?--[^ =]+=?' | grep -oE -- '--.*')
 	done

@@ -199,6 +199,7 @@ absent new" ]
 
 @test "an error stays one line and harmless, whatever was typed" {
 	for command in add\ disk add rm ls "add -C" "add -d"; do
+		# shellcheck disable=SC2086 # a list of words
 		run nbdmux-$command $'no\nsuch\033[2J'
 		[ "$status" -ne 0 ]
 		[ "${#lines[@]}" -eq 1 ]
@@ -344,6 +345,7 @@ fill" ]
 	[ "$(id -u)" = 0 ] || chmod 555 "$SPOOL"
 	before=$(spool_picture)
 	for command in "add -w disk image" "rm disk" "add --check -w disk image"; do
+		# shellcheck disable=SC2086 # a list of words
 		run as_nobody ./nbdmux-$command
 		echo "$command: $status: $output"
 		[ "$status" -eq 1 ]
@@ -355,6 +357,7 @@ fill" ]
 
 @test "without a spool the tools say how to get one" {
 	for command in "add disk image" "rm disk" ls; do
+		# shellcheck disable=SC2086 # a list of words
 		run nbdmux-$command -s "$PWD/nosuch"
 		[ "$status" -eq 1 ]
 		[ "${#lines[@]}" -eq 1 ]
@@ -404,6 +407,7 @@ b" ]
 	printf 'nonsense\n' >"$SPOOL/bad.ini"
 	nbdmux-ls --json 2>/dev/null >out
 	[ "$(json 'd["format"], d["daemon"]["running"]' <out)" = "(1, False)" ]
+	# shellcheck disable=SC1003 # a backslash, no escape
 	[ "$(json 'd["exports"][1]["description"]' <out)" = 'Grün "x" \' ]
 	[ "$(json 'd["exports"][1]["spool"]["allow"]' <out)" = \
 	    "['::1', '10.0.0.0/8']" ]

@@ -57,9 +57,11 @@ make_image()
 {
 	head -c 2M /dev/urandom >"$1"
 	truncate -s 4M "$1"
-	head -c 1M /dev/urandom >>"$1"
-	head -c 1M /dev/zero >>"$1"
-	head -c 3146240 /dev/urandom >>"$1"
+	{
+		head -c 1M /dev/urandom
+		head -c 1M /dev/zero
+		head -c 3146240 /dev/urandom
+	} >>"$1"
 }
 
 # Of the same size: one letter throughout.
