@@ -71,6 +71,10 @@ step_option_header(struct session *s, struct input *in)
 	input_drop(s, in, WIRE_OPTION);
 	if (s->option.magic != NBD_OPTION_MAGIC)
 		return session_close(s, "bad magic of an option");
+	/* proto.md, "Newstyle negotiation": replies are not defined then. */
+	if (!(s->client_flags & NBD_FLAG_C_FIXED_NEWSTYLE) &&
+	    s->option.option != NBD_OPT_EXPORT_NAME)
+		return session_close(s, "an option without fixed newstyle");
 	if (++s->options > s->config.max_options)
 		return session_close(s, "too many options");
 	s->handshaken += WIRE_OPTION;
