@@ -48,7 +48,7 @@ watch_close(struct watch *w)
 {
 	if (w->fd != -1)
 		close(w->fd);
-	w->fd = -1;
+	w->fd = w->wd = -1;
 }
 
 static void
