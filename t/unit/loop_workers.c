@@ -1,0 +1,169 @@
+/* Workers: each job once, no more threads than needed or told, an end. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "loop/workers.h"
+#include "unit.h"
+
+#define JOBS 5000
+
+struct work {
+	struct job job; /* first */
+	unsigned number;
+};
+
+static struct work works[JOBS];
+static atomic_uint done, running, peak, threads;
+static atomic_bool hold;
+static unsigned order[JOBS];
+
+static void
+sleep_ms(long ms)
+{
+	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+
+	nanosleep(&t, NULL);
+}
+
+static void
+run(struct job *job)
+{
+	static _Thread_local bool counted;
+	unsigned now = atomic_fetch_add(&running, 1) + 1;
+	unsigned most = atomic_load(&peak);
+
+	if (!counted)
+		atomic_fetch_add(&threads, 1);
+	counted = true;
+	while (now > most && !atomic_compare_exchange_weak(&peak, &most, now))
+		continue;
+	while (atomic_load(&hold))
+		sleep_ms(1);
+	atomic_fetch_sub(&running, 1);
+	order[atomic_fetch_add(&done, 1)] = ((struct work *)job)->number;
+}
+
+static struct workers *
+begin(unsigned max, bool held)
+{
+	done = running = peak = threads = 0;
+	hold = held;
+	return workers_new(max, NULL);
+}
+
+static void
+add(struct workers *w, unsigned i)
+{
+	works[i].number = i;
+	works[i].job.run = run;
+	workers_add(w, &works[i].job);
+}
+
+static bool
+soon(atomic_uint *counter, unsigned value)
+{
+	for (int i = 0; i < 5000 && atomic_load(counter) < value; i++)
+		sleep_ms(1);
+	return atomic_load(counter) == value;
+}
+
+TEST(every_job_is_done_once)
+{
+	struct workers *w = begin(4, false);
+	bool seen[JOBS] = { false };
+	unsigned different = 0;
+
+	for (unsigned i = 0; i < JOBS; i++)
+		add(w, i);
+	CHECK(workers_stop(w, 5000));
+	for (unsigned i = 0; i < done; i++) {
+		different += !seen[order[i]];
+		seen[order[i]] = true;
+	}
+	CHECK(done == JOBS && different == JOBS);
+	CHECK(threads <= 4);
+	workers_free(w);
+}
+
+TEST(one_worker_keeps_the_order)
+{
+	struct workers *w = begin(1, false);
+	unsigned right = 0;
+
+	for (unsigned i = 0; i < 1000; i++)
+		add(w, i);
+	CHECK(workers_stop(w, 5000));
+	for (unsigned i = 0; i < 1000; i++)
+		right += order[i] == i;
+	CHECK(right == 1000 && threads == 1);
+	workers_free(w);
+}
+
+TEST(jobs_that_wait_get_threads_up_to_the_limit)
+{
+	struct workers *w = begin(6, true);
+
+	for (unsigned i = 0; i < 20; i++)
+		add(w, i);
+	CHECK(soon(&running, 6));
+	sleep_ms(50);
+	CHECK(peak == 6);
+	hold = false;
+	CHECK(soon(&done, 20));
+	CHECK(workers_stop(w, 5000));
+	workers_free(w);
+}
+
+TEST(jobs_one_after_the_other_need_one_thread)
+{
+	struct workers *w = begin(6, false);
+
+	for (unsigned i = 0; i < 50; i++) {
+		add(w, i);
+		CHECK(soon(&done, i + 1));
+		sleep_ms(2); /* until it waits again */
+	}
+	CHECK(threads <= 2);
+	CHECK(workers_stop(w, 5000));
+	workers_free(w);
+}
+
+TEST(a_stuck_job_does_not_hold_the_end_up)
+{
+	struct workers *w = begin(3, true);
+	struct timespec a, b;
+
+	for (unsigned i = 0; i < 5; i++)
+		add(w, i);
+	CHECK(soon(&running, 3));
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	CHECK(!workers_stop(w, 200));
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	CHECK(b.tv_sec - a.tv_sec <= 2);
+	hold = false; /* and what was queued is done all the same */
+	CHECK(soon(&done, 5));
+	CHECK(workers_stop(w, 5000));
+	workers_free(w);
+}
+
+TEST(workers_that_never_worked_can_end)
+{
+	struct workers *w = begin(3, false);
+
+	CHECK(workers_stop(w, 0));
+	workers_free(w);
+	workers_free(NULL);
+}
+
+int
+main(void)
+{
+	RUN(every_job_is_done_once);
+	RUN(one_worker_keeps_the_order);
+	RUN(jobs_that_wait_get_threads_up_to_the_limit);
+	RUN(jobs_one_after_the_other_need_one_thread);
+	RUN(a_stuck_job_does_not_hold_the_end_up);
+	RUN(workers_that_never_worked_can_end);
+	return DONE();
+}
