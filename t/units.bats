@@ -25,6 +25,7 @@ layer()
 @test "the units of spool do what their headers say" { layer spool; }
 @test "the units of export do what their headers say" { layer export; }
 @test "the units of session do what their headers say" { layer session; }
+@test "the units of loop do what their headers say" { layer loop; }
 @test "the units of tool do what their headers say" { layer tool; }
 
 @test "every unit test belongs to a layer that is run above" {
