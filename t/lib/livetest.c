@@ -326,8 +326,9 @@ session(struct client *c)
 	c->reads = 0;
 	if (begin(c)) {
 		c->sessions++;
+		/* With a rest, so that the editor has a CPU as well. */
 		while (left-- > 0 && !atomic_load(&stop) && read_one(c))
-			continue;
+			usleep(1000);
 		if (roll(c, 2) == 0 && !atomic_load(&stop))
 			request(c, NBD_CMD_DISC, 0, 0, 0);
 	} else {
