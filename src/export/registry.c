@@ -5,6 +5,8 @@
 
 #include "export/export.h"
 
+#define LOOKS_MAX 64 /* of one negotiation at an image that keeps changing */
+
 static struct policy *
 policy_new(const struct registry_options *o, struct diag *d)
 {
@@ -160,31 +162,41 @@ replace(struct registry *r, struct generation *was, struct generation *next)
 	return won;
 }
 
+enum fresh {
+	FRESH,     /* the generation is of the image that is there */
+	OUTRUN,    /* another one was installed meanwhile: look again */
+	FORBIDDEN  /* image-dirs does not allow the image any more */
+};
+
 /*
  * Another file may be there now, which this client is to have.  When there is
  * none that can be served, the present generation stays and the next apply
- * says why.  false when image-dirs does not allow the image any more.
+ * says why.
  */
-static bool
+static enum fresh
 refresh(struct registry *r, struct generation *g)
 {
 	struct generation *next = NULL;
 	struct image_id id;
 	struct policy *p;
-	bool allowed = true;
+	enum fresh fresh = FRESH;
 
 	if (g->record.image == NULL)
-		return true;
+		return FRESH;
 	p = policy_get(r);
 	if (image_look(g->record.image, p->image_dirs, &id, NULL) == -1)
-		allowed = errno != EXDEV;
+		fresh = errno == EXDEV ? FORBIDDEN : FRESH;
 	else if (!image_same(&id, &g->id))
 		next = generation_make(g->export, &g->record, p->image_dirs,
 		    NULL);
 	policy_unref(p);
-	if (next != NULL && replace(r, g, next) && r->idle != NULL)
+	if (next == NULL)
+		return fresh;
+	if (!replace(r, g, next))
+		return OUTRUN;
+	if (r->idle != NULL)
 		r->idle(r->arg);
-	return allowed;
+	return FRESH;
 }
 
 /* Admission, and membership in the same step, so that no two share a place. */
@@ -213,23 +225,26 @@ registry_acquire(struct registry *r, const char *name, size_t len,
     const struct peer *p, bool join, struct generation **out, struct diag *d)
 {
 	char text[NAME_SIZE];
+	enum fresh fresh = OUTRUN;
 	struct generation *g;
 	enum refusal why;
-	bool allowed;
 
 	*out = NULL;
 	if (len >= sizeof text || memchr(name, '\0', len) != NULL)
 		return refuse(REFUSE_UNKNOWN, d, "no such export");
 	memcpy(text, name, len);
 	text[len] = '\0';
-	pthread_mutex_lock(&r->lock);
-	why = admit(r, text, p, join, &g, d);
-	pthread_mutex_unlock(&r->lock);
-	if (why != REFUSE_NOT)
-		return why;
-	allowed = refresh(r, g);
-	generation_unref(g);
-	if (!allowed)
+	/* Whoever outran us may have looked before this client asked. */
+	for (int i = 0; fresh == OUTRUN && i < LOOKS_MAX; i++) {
+		pthread_mutex_lock(&r->lock);
+		why = admit(r, text, p, join, &g, d);
+		pthread_mutex_unlock(&r->lock);
+		if (why != REFUSE_NOT)
+			return why;
+		fresh = refresh(r, g);
+		generation_unref(g);
+	}
+	if (fresh == FORBIDDEN)
 		return refuse(REFUSE_FAILED, d,
 		    "export cannot be served at the moment");
 	return enter(r, text, p, join, out, d);
