@@ -18,7 +18,7 @@
 #include "loop/workers.h"
 #include "spool/state.h"
 
-#define STUCK_MS 2000 /* a worker that does not come back is left behind */
+#define STUCK_MS 10000 /* a worker that does not come back is left behind */
 #define LOOK_MS 10000 /* and so is a look at the spool */
 
 static void
@@ -282,7 +282,7 @@ finish(struct server *s)
 	    !workers_stop(s->workers, STUCK_MS)) {
 		log_warning("stopping", "a file system did not answer; ending "
 		    "without it");
-		_exit(1);
+		_exit(s->status); /* every request has had its answer */
 	}
 	unlinkat(s->statefd, STATE_DAEMON, 0);
 	unlinkat(s->statefd, STATE_STATS, 0);
