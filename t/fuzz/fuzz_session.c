@@ -157,6 +157,7 @@ in_pieces(const struct buf *stream, const unsigned char *c, uint32_t dice)
 	host.fail = c[4] & 64 ? EIO : 0;
 	host.pass = c[7] % 8;
 	host.window = windows[c[5] % 5];
+	host.patience = 5000; /* a MiB byte by byte would take too long */
 	host.budget.limit = c[5] & 64 ? 0 : c[5] & 128 ? 300000 : HOST_MiB * 8;
 	host.config.max_queued = c[5] & 32 ? 65536 : HOST_MiB;
 	host_session(&host);

@@ -64,6 +64,7 @@ struct host {
 	struct buf out;     /* to the client */
 	size_t read;        /* of out, by the test */
 	size_t window;      /* bytes that the client takes at most per turn */
+	unsigned patience;  /* turns until it takes them all; 0: never */
 	size_t peak;        /* most bytes ever waiting to be sent */
 	uint64_t peak_used; /* most bytes ever taken from the budget */
 	enum session_verdict verdict;
@@ -396,6 +397,8 @@ host_drain(struct host *h)
 	size_t n, total = 0;
 	int count;
 
+	if (h->patience > 0 && --h->patience == 0)
+		h->window = SIZE_MAX;
 	if (session_queued(h->session) > h->peak)
 		h->peak = session_queued(h->session);
 	if (h->budget.used > h->peak_used)
