@@ -19,8 +19,8 @@ void keeper_free(struct keeper *k); /* stopped; NULL is allowed */
 /* The first look at the spool, on the caller's thread; then the thread. */
 void keeper_look(struct keeper *k);
 int keeper_start(struct keeper *k, struct diag *d);
-/* false when it is still stuck in a file system after the time (in ms). */
-bool keeper_stop(struct keeper *k, unsigned ms);
+/* false when it is still stuck in a file system after some seconds. */
+bool keeper_stop(struct keeper *k, unsigned seconds);
 
 /* Any thread: look again; read the configuration and look again. */
 void keeper_poke(struct keeper *k);

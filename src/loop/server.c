@@ -19,7 +19,7 @@
 #include "spool/state.h"
 
 #define STUCK_MS 10000 /* a worker that does not come back is left behind */
-#define LOOK_MS 10000 /* and so is a look at the spool */
+#define LOOK_SECONDS 10 /* and so is a look at the spool */
 
 static void
 idle(void *arg)
@@ -278,7 +278,7 @@ finish(struct server *s)
 	/* No loop is there to see a second signal: it ends what is stuck. */
 	signal(SIGTERM, end_now);
 	signal(SIGINT, end_now);
-	if (!keeper_stop(s->keeper, LOOK_MS) ||
+	if (!keeper_stop(s->keeper, LOOK_SECONDS) ||
 	    !workers_stop(s->workers, STUCK_MS)) {
 		log_warning("stopping", "a file system did not answer; ending "
 		    "without it");
