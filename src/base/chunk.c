@@ -120,6 +120,7 @@ chunk_get(struct pool *p, size_t cap, bool force)
 		return NULL;
 	}
 	c->start = c->end = 0;
+	c->fd = -1;
 	return c;
 }
 

@@ -23,6 +23,8 @@ struct chunk {
 	size_t cap;   /* bytes in data */
 	size_t start; /* first byte in use */
 	size_t end;   /* behind the last byte in use */
+	int fd;       /* -1; else the bytes are not in data but in this file, */
+	uint64_t offset; /* byte 0 at this offset; the descriptor is borrowed */
 	_Alignas(64) unsigned char data[];
 };
 STAILQ_HEAD(chunk_list, chunk);

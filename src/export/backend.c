@@ -71,6 +71,15 @@ backend_read_now(struct backend *b, void *data, uint64_t offset, size_t len)
 	return b->ops->read_now(b, data, offset, len);
 }
 
+int
+backend_cached(struct backend *b, uint64_t offset, size_t len)
+{
+	if (b->ops->cached == NULL || offset > b->size ||
+	    len > b->size - offset)
+		return -1;
+	return b->ops->cached(b, offset, len);
+}
+
 void
 backend_free(struct backend *b)
 {

@@ -74,6 +74,12 @@ struct backend_ops {
 	 */
 	int (*read_now)(struct backend *b, void *data, uint64_t offset,
 	    size_t len);
+	/*
+	 * May be NULL.  A descriptor from which all len bytes at offset can be
+	 * sent without waiting for a disk, or -1.  The descriptor is the
+	 * backend's; a file that shrinks meanwhile gives fewer bytes.
+	 */
+	int (*cached)(struct backend *b, uint64_t offset, size_t len);
 };
 
 /* The first member of each kind's own struct. */
@@ -93,6 +99,8 @@ enum io_verdict backend_submit(struct backend *b, struct io *io);
 /* EAGAIN also where the backend has no read_now. */
 int backend_read_now(struct backend *b, void *data, uint64_t offset,
     size_t len);
+/* -1 also where the backend has no cached. */
+int backend_cached(struct backend *b, uint64_t offset, size_t len);
 /* May block; IO_DONE or IO_LATER. */
 enum io_verdict backend_work(struct backend *b, struct io *io);
 void backend_free(struct backend *b); /* NULL is allowed */

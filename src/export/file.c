@@ -42,6 +42,14 @@ read_now(struct backend *b, void *data, uint64_t offset, size_t len)
 	return EAGAIN;
 }
 
+static int
+cached(struct backend *b, uint64_t offset, size_t len)
+{
+	struct file *f = (struct file *)b;
+
+	return file_in_cache(f, offset, len) ? f->fd : -1;
+}
+
 static enum io_verdict
 try_write(struct file *f, struct io *io)
 {
@@ -216,6 +224,7 @@ static const struct backend_ops file_ops = {
 	.work = work,
 	.free = file_free,
 	.read_now = read_now,
+	.cached = cached,
 };
 
 struct backend *

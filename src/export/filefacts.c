@@ -96,6 +96,7 @@ file_facts(struct file *f, const struct stat *st, bool writable)
 	f->align = alignment(f);
 	/* A device node on tmpfs (/dev) is not in memory. */
 	f->try_flags = f->device ? RWF_NOWAIT : try_flags(f->fd);
+	f->memory = f->try_flags == 0;
 	f->backend.block_min = 1;
 	f->backend.block_preferred = preferred(f, st);
 	f->backend.caps = BACKEND_FLUSH | BACKEND_FUA | BACKEND_CACHE |

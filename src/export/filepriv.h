@@ -12,13 +12,15 @@ enum file_lack {
 	LACK_TRY_WRITE = 2,
 	LACK_PUNCH = 4,     /* FALLOC_FL_PUNCH_HOLE */
 	LACK_ZERO_RANGE = 8,
-	LACK_DISCARD = 16   /* BLKDISCARD */
+	LACK_DISCARD = 16,  /* BLKDISCARD */
+	LACK_CACHESTAT = 32 /* cachestat(2) */
 };
 
 struct file {
 	struct backend backend; /* first */
 	int fd;
 	bool device;
+	bool memory; /* tmpfs: every page is there */
 	uint32_t align; /* bytes: what fallocate wants on this file, 1 or the
 	                 * device's logical block */
 	int try_flags;  /* of preadv2 and pwritev2 on a loop */
@@ -41,6 +43,9 @@ file_lacking(struct file *f, enum file_lack what)
 int file_trim(struct file *f, const struct io *io);
 int file_zero(struct file *f, const struct io *io);
 int file_sync(struct file *f); /* a failure stays, see flush_error */
+
+/* Are all these pages in the page cache? */
+bool file_in_cache(struct file *f, uint64_t offset, size_t len);
 
 /* Sizes, alignment and capabilities as the kernel tells them. */
 void file_facts(struct file *f, const struct stat *st, bool writable);

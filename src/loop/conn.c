@@ -162,6 +162,7 @@ new_session(struct conn *c)
 		.default_export = cf->default_export,
 		.listing = cf->listing,
 		.no_zeroes = cf->no_zeroes,
+		.send_files = cf->zero_copy,
 		.max_options = (unsigned)cf->max_options,
 		.max_handshake = cf->max_handshake,
 		.max_requests = (unsigned)cf->max_requests,

@@ -2,6 +2,7 @@
  * connio: bytes from the socket into the session and back.  What the socket is
  * watched for is computed in one place, interest().
  */
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -41,27 +42,72 @@ watch(struct conn *c)
 	ev_io_start(c->loop->ev, &c->io);
 }
 
+static size_t
+length_of(const struct iovec *iov, size_t count)
+{
+	size_t length = 0;
+
+	for (size_t i = 0; i < count; i++)
+		length += iov[i].iov_len;
+	return length;
+}
+
+/*
+ * One system call's worth of output: bytes sent, 0 when there is nothing, -1
+ * with errno.  A file that has ended before its bytes is EIO.
+ */
+static ssize_t
+send_some(struct conn *c)
+{
+	struct iovec iov[CONN_IOV];
+	struct msghdr msg = { .msg_iov = iov };
+	uint64_t offset;
+	off_t at;
+	size_t len;
+	ssize_t n;
+	int fd, more;
+
+	msg.msg_iovlen = (size_t)session_output(c->session, iov, CONN_IOV);
+	if (msg.msg_iovlen > 0) {
+		more = session_queued(c->session) >
+		    length_of(iov, msg.msg_iovlen) ? MSG_MORE : 0;
+		return sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT |
+		    more);
+	}
+	len = session_output_file(c->session, &fd, &offset);
+	if (len == 0)
+		return 0;
+	at = (off_t)offset;
+	n = sendfile(c->fd, fd, &at, len);
+	if (n == 0)
+		errno = EIO;
+	return n == 0 ? -1 : n;
+}
+
 /* Send what the socket takes: bytes sent, or -1 when the client is lost. */
 static ssize_t
 flush(struct conn *c)
 {
-	struct iovec iov[CONN_IOV];
-	struct msghdr msg = { .msg_iov = iov };
 	ssize_t n, total = 0;
 
 	for (;;) {
-		msg.msg_iovlen = (size_t)session_output(c->session, iov,
-		    CONN_IOV);
-		if (msg.msg_iovlen == 0)
-			return total;
-		n = sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = send_some(c);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1)
 			return errno == EAGAIN ? total : -1;
+		if (n == 0)
+			return total;
 		session_sent(c->session, (size_t)n);
 		total += n;
 	}
+}
+
+static void
+send_failed(struct conn *c)
+{
+	conn_end(c, errno == EIO ? "image ended or failed in the middle of a "
+	    "reply" : "connection lost while sending");
 }
 
 /* The session has closed: its last bytes are sent, for a while. */
@@ -94,7 +140,7 @@ settle(struct conn *c)
 	ssize_t sent = flush(c);
 
 	if (sent == -1) {
-		conn_end(c, "connection lost while sending");
+		send_failed(c);
 		return;
 	}
 	if (c->verdict == SESSION_CLOSE) {
@@ -200,13 +246,14 @@ conn_on_io(struct ev_loop *ev, ev_io *w, int revents)
 	ssize_t sent;
 
 	(void)ev;
+	c->loop->worked = true;
 	if (revents & EV_READ) {
 		receive(c);
 		return;
 	}
 	sent = flush(c);
 	if (sent == -1)
-		conn_end(c, "connection lost while sending");
+		send_failed(c);
 	else if (c->state == CONN_CLOSING)
 		closing(c);
 	else

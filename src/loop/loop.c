@@ -1,7 +1,10 @@
 /* loop: the inbox, the list of runnable connections, start and end. */
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "loop/conn.h"
 #include "loop/loop.h"
@@ -49,6 +52,32 @@ on_wake(struct ev_loop *ev, ev_async *w, int revents)
 	run_inbox(w->data);
 }
 
+/*
+ * Whether to look at the sockets again rather than sleep.  A loop that has
+ * worked polls for the time of "spin", since who sleeps has to be woken, and
+ * that costs more than a small request: one client with one request of 4 KiB
+ * in flight gets 40k requests per second instead of 12k.  Each round offers
+ * the CPU to whoever waits for it, most of all to a client on the same
+ * machine: four of them that read 1 MiB at a time get 9 GiB/s and not 4.
+ * (Two CPUs in a virtual machine, 2026; t/bench.)
+ */
+static bool
+keeps_awake(struct loop *l)
+{
+	uint64_t now;
+
+	if (l->spin == 0)
+		return false;
+	now = clock_now(CLOCK_MONOTONIC);
+	if (l->worked)
+		l->awake = now + l->spin;
+	l->worked = false;
+	if (now >= l->awake)
+		return false;
+	sched_yield();
+	return true;
+}
+
 /* Each runnable connection has one turn per round of the loop. */
 static void
 on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
@@ -62,9 +91,10 @@ on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
 	while ((c = TAILQ_FIRST(&turn)) != NULL) {
 		TAILQ_REMOVE(&turn, c, run_link);
 		c->runnable = false;
+		l->worked = true;
 		conn_run(c);
 	}
-	if (TAILQ_EMPTY(&l->runnable))
+	if (!keeps_awake(l) && TAILQ_EMPTY(&l->runnable))
 		ev_idle_stop(ev, &l->busy);
 	else
 		ev_idle_start(ev, &l->busy);
@@ -82,7 +112,8 @@ on_idle(struct ev_loop *ev, ev_idle *w, int revents)
 }
 
 struct loop *
-loop_new(struct server *server, struct budget *budget, struct diag *d)
+loop_new(struct server *server, struct budget *budget, uint64_t spin,
+    struct diag *d)
 {
 	struct loop *l = calloc(1, sizeof(*l));
 
@@ -91,6 +122,8 @@ loop_new(struct server *server, struct budget *budget, struct diag *d)
 		return NULL;
 	}
 	l->server = server;
+	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
+		l->spin = spin * 1000;
 	TAILQ_INIT(&l->conns);
 	TAILQ_INIT(&l->runnable);
 	pool_init(&l->pool, budget);

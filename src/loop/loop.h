@@ -34,14 +34,18 @@ struct loop {
 	ev_prepare prepare; /* runs them, and keeps the poll from sleeping */
 	ev_idle busy;
 	bool stopping;
+	bool worked;        /* in this round */
+	uint64_t spin;      /* ns of polling before it sleeps; 0: none */
+	uint64_t awake;     /* until then it polls, CLOCK_MONOTONIC in ns */
 	struct job kick, stop, kill; /* messages to it: */
 	atomic_bool kicking;
 	atomic_uint load; /* connections, and those on their way here */
 	unsigned char input[LOOP_INPUT];
 };
 
+/* spin is the key "spin": microseconds. */
 struct loop *loop_new(struct server *server, struct budget *budget,
-    struct diag *d);
+    uint64_t spin, struct diag *d);
 void loop_free(struct loop *l); /* NULL is allowed */
 
 /* Run the job on the loop's thread.  Any thread; never fails. */

@@ -37,7 +37,8 @@ make_loops(struct server *s, unsigned n, struct diag *d)
 	if (s->loops == NULL)
 		return diag_errno(d, "cannot make %u loops", n);
 	for (; s->nloops < n; s->nloops++) {
-		s->loops[s->nloops] = loop_new(s, &s->budget, d);
+		s->loops[s->nloops] = loop_new(s, &s->budget,
+		    s->settings->config.spin, d);
 		if (s->loops[s->nloops] == NULL)
 			return -1;
 	}

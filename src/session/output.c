@@ -62,7 +62,7 @@ reserve(struct session *s, size_t n, bool force)
 	struct outq *q = queue(s);
 	struct chunk *c = STAILQ_LAST(&q->chunks, chunk, link);
 
-	if (c == NULL || c->cap - c->end < n) {
+	if (c == NULL || c->fd != -1 || c->cap - c->end < n) {
 		c = get(s, CHUNK_SMALL, force);
 		if (c == NULL)
 			return NULL;
@@ -142,7 +142,9 @@ out_drop(struct session *s)
 bool
 out_full(const struct session *s)
 {
-	return s->memory >= s->config.max_queued && session_busy(s);
+	return (s->memory >= s->config.max_queued ||
+	    s->out.bytes + s->held.bytes >= s->config.max_queued) &&
+	    session_busy(s);
 }
 
 int
@@ -152,7 +154,7 @@ session_output(struct session *s, struct iovec *iov, int max)
 	int n = 0;
 
 	STAILQ_FOREACH(c, &s->out.chunks, link) {
-		if (n == max)
+		if (n == max || c->fd != -1)
 			break;
 		if (c->end == c->start)
 			continue; /* reserved, nothing committed */
@@ -161,6 +163,24 @@ session_output(struct session *s, struct iovec *iov, int max)
 		n++;
 	}
 	return n;
+}
+
+size_t
+session_output_file(struct session *s, int *fd, uint64_t *offset)
+{
+	struct chunk *c;
+
+	/* Reserved for a read that then had to wait: nothing came of it. */
+	while ((c = STAILQ_FIRST(&s->out.chunks)) != NULL &&
+	    c->start == c->end) {
+		STAILQ_REMOVE_HEAD(&s->out.chunks, link);
+		session_unchunk(s, c);
+	}
+	if (c == NULL || c->fd == -1)
+		return 0;
+	*fd = c->fd;
+	*offset = c->offset + c->start;
+	return c->end - c->start;
 }
 
 size_t

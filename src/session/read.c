@@ -2,13 +2,15 @@
  * read: NBD_CMD_READ.  A small read that the page cache can answer is read
  * straight into the output.  Up to a piece is read into a chunk of its own,
  * in any order with others.  A longer one streams: it owns the output from
- * its header to its last byte and has one piece in memory at a time.
+ * its header to its last byte and has one piece in memory at a time.  Pieces
+ * that the page cache has are not copied at all where the host can send files.
  */
 #include <errno.h>
 
 #include "session/impl.h"
 
 #define READ_SMALL 32768u /* several of them share a chunk */
+#define READ_SENDFILE 32768u /* less is copied faster than asked about */
 
 static void
 put_header(unsigned char *p, const struct request *r)
@@ -39,6 +41,82 @@ read_now(struct session *s, const struct wire_request *w)
 	return 0;
 }
 
+static void
+stream_end(struct session *s)
+{
+	s->streaming = NULL;
+	out_release(s);
+}
+
+static void
+queue(struct request *r, struct chunk *c)
+{
+	if (r->session->streaming == r)
+		out_stream(r->session, c);
+	else
+		out_chunk(r->session, c);
+}
+
+/* The last chunk of the next length bytes; may be the end of the request. */
+static void
+piece_arrived(struct request *r, struct chunk *c, uint64_t length)
+{
+	struct session *s = r->session;
+
+	queue(r, c);
+	r->moved += length;
+	if (r->moved < r->length)
+		return;
+	reply_count(s, r->command, r->length, 0);
+	if (s->streaming == r)
+		stream_end(s);
+	request_free(r);
+}
+
+/* A chunk with the header alone, where the payload is in a file. */
+static struct chunk *
+header_chunk(struct request *r)
+{
+	struct chunk *c = session_chunk(r->session, WIRE_SIMPLE_REPLY);
+
+	if (c == NULL)
+		return NULL;
+	put_header(c->data, r);
+	c->end = WIRE_SIMPLE_REPLY;
+	return c;
+}
+
+/*
+ * What is in the page cache need not be copied: 0 when the next piece was
+ * queued as a part of the file.
+ */
+static int
+send_piece(struct request *r, size_t n)
+{
+	struct session *s = r->session;
+	uint64_t offset = r->offset + r->moved;
+	struct chunk *c, *header = NULL;
+	int fd;
+
+	if (!s->config.send_files || n < READ_SENDFILE)
+		return -1;
+	if ((fd = backend_cached(s->backend, offset, n)) == -1)
+		return -1;
+	if (r->moved == 0 && (header = header_chunk(r)) == NULL)
+		return -1;
+	if ((c = session_chunk(s, 0)) == NULL) {
+		session_unchunk(s, header);
+		return -1;
+	}
+	if (header != NULL)
+		queue(r, header);
+	c->fd = fd;
+	c->offset = offset;
+	c->end = n;
+	piece_arrived(r, c, n);
+	return 0;
+}
+
 /*
  * The next piece of a read to the backend, with room before it for a header
  * when it is the first.
@@ -50,9 +128,12 @@ submit_piece(struct request *r)
 	size_t header = r->moved == 0 ? WIRE_SIMPLE_REPLY : 0;
 	uint64_t left = r->length - r->moved;
 	size_t n = left < CHUNK_PIECE ? (size_t)left : CHUNK_PIECE;
-	struct chunk *c = session_chunk(s, header + n);
+	struct chunk *c;
 	struct piece *p;
 
+	if (send_piece(r, n) == 0)
+		return 0;
+	c = session_chunk(s, header + n);
 	if (c == NULL || (p = piece_new(r, IO_READ, c)) == NULL)
 		return -1;
 	c->end = header + n;
@@ -84,13 +165,6 @@ read_execute(struct session *s, const struct wire_request *w)
 	return 0;
 }
 
-static void
-stream_end(struct session *s)
-{
-	s->streaming = NULL;
-	out_release(s);
-}
-
 /*
  * With simple replies an error can be told only before the first byte; after
  * it "the server MUST initiate a hard disconnect" (RD-13).  The request goes
@@ -111,26 +185,6 @@ read_failed(struct request *r)
 	request_finish(r);
 }
 
-static void
-piece_arrived(struct request *r, struct chunk *c, uint64_t length)
-{
-	struct session *s = r->session;
-
-	if (r->moved == 0)
-		put_header(c->data, r);
-	r->moved += length;
-	if (s->streaming == r)
-		out_stream(s, c);
-	else
-		out_chunk(s, c);
-	if (r->moved < r->length)
-		return;
-	reply_count(s, r->command, r->length, 0);
-	if (s->streaming == r)
-		stream_end(s);
-	request_free(r);
-}
-
 void
 read_complete(struct piece *p)
 {
@@ -145,10 +199,13 @@ read_complete(struct piece *p)
 		p->chunk = NULL;
 	}
 	piece_free(p);
-	if (c != NULL)
-		piece_arrived(r, c, length);
-	else
+	if (c == NULL) {
 		read_failed(r);
+		return;
+	}
+	if (r->moved == 0)
+		put_header(c->data, r);
+	piece_arrived(r, c, length);
 }
 
 /* Whether some READ streams, the next in line if need be. */

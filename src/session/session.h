@@ -45,6 +45,7 @@ struct session_config {
 	const char *default_export;  /* for the empty name, or NULL */
 	bool listing;                /* NBD_OPT_LIST is answered */
 	bool no_zeroes;              /* NBD_FLAG_NO_ZEROES is offered */
+	bool send_files;             /* session_output_file() is called */
 	unsigned max_options;        /* per handshake */
 	size_t max_handshake;        /* bytes per handshake */
 	unsigned max_requests;       /* accepted and not yet replied to */
@@ -87,6 +88,12 @@ void session_filled(struct session *s, size_t n);
 
 /* Bytes to send, as at most max pieces; then how many of them were sent. */
 int session_output(struct session *s, struct iovec *iov, int max);
+/*
+ * When session_output() has nothing although bytes are queued, they are in a
+ * file: how many, from where.  Only with send_files.  A host that cannot send
+ * them all because the file has ended closes the connection.
+ */
+size_t session_output_file(struct session *s, int *fd, uint64_t *offset);
 size_t session_queued(const struct session *s);
 void session_sent(struct session *s, size_t n);
 

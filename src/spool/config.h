@@ -17,6 +17,7 @@ struct config {
 	char *listen;         /* list of listen addresses */
 	uint64_t threads;     /* 0: one per CPU */
 	uint64_t workers;
+	uint64_t spin;        /* microseconds */
 	uint64_t rescan;      /* seconds */
 	char *user, *group;
 	char *image_dirs;     /* list of absolute directories; NULL: anywhere */
@@ -24,6 +25,7 @@ struct config {
 	bool probe;           /* serve the built-in export */
 	bool listing;         /* answer NBD_OPT_LIST */
 	bool no_zeroes;       /* offer NBD_FLAG_NO_ZEROES */
+	bool zero_copy;       /* send from the page cache without copying */
 	uint64_t max_connections;
 	uint64_t max_per_address;
 	uint64_t max_requests;   /* in flight per connection */

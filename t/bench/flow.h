@@ -70,6 +70,7 @@ struct flow {
 	size_t have;          /* bytes of head */
 	uint64_t left;        /* bytes of payload to come */
 	struct slot *reading; /* whose payload that is */
+	int lowat;            /* the socket's SO_RCVLOWAT */
 
 	unsigned char *buffers; /* payloads of verified writes */
 };

@@ -147,6 +147,26 @@ TEST(a_file_that_shrank_is_an_error_and_no_zeroes)
 	end(b);
 }
 
+TEST(what_is_in_the_page_cache_can_be_sent_from_there)
+{
+	struct backend *b = make_file(MIB, true);
+	bool memory = strcmp(where, "/dev/shm") == 0;
+	int cached;
+
+	fill('c', 0, MIB);
+	cached = backend_cached(b, 4096, 65536);
+	if (cached == -1) /* the kernel does not say: never wrong */
+		CHECK(!memory);
+	CHECK(backend_cached(b, MIB - 4096, 8192) == -1);
+	CHECK(fsync(fd) == 0 &&
+	    posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0);
+	if (!memory)
+		CHECK(backend_cached(b, 4096, 65536) == -1);
+	CHECK(ftruncate(fd, MIB / 2) == 0);
+	CHECK(backend_cached(b, MIB / 2 - 4096, 8192) == -1);
+	end(b);
+}
+
 TEST(a_trim_leaves_its_neighbours_alone)
 {
 	struct backend *b = make_file(MIB, true);
@@ -428,6 +448,7 @@ run_all(void)
 	RUN(what_was_written_is_read_back);
 	RUN(cached_data_is_read_without_a_worker);
 	RUN(a_file_that_shrank_is_an_error_and_no_zeroes);
+	RUN(what_is_in_the_page_cache_can_be_sent_from_there);
 	RUN(a_trim_leaves_its_neighbours_alone);
 	RUN(zeroes_are_exactly_where_they_were_asked_for);
 	RUN(zeroes_make_holes_unless_told_not_to);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -51,6 +52,7 @@ struct host {
 	int fail;      /* errno for every request ... */
 	unsigned pass; /* ... after so many that pass */
 	bool dirty;    /* a disk was changed */
+	int file;      /* the content of "pattern", to be sent from; or 0 */
 
 	bool hold_acquire; /* the answer waits for host_acquired() */
 	bool acquiring, joining;
@@ -169,6 +171,17 @@ memory_read_now(struct backend *b, void *data, uint64_t offset, size_t len)
 	return error;
 }
 
+static int
+memory_cached(struct backend *b, uint64_t offset, size_t len)
+{
+	(void)b;
+	(void)offset;
+	(void)len;
+	if (host_of_backend->file == 0 || host_answer() != ANSWER_NOW)
+		return -1;
+	return host_of_backend->file;
+}
+
 static void
 memory_free(struct backend *b)
 {
@@ -182,6 +195,7 @@ static const struct backend_ops memory_ops = {
 	.work = memory_work,
 	.free = memory_free,
 	.read_now = memory_read_now,
+	.cached = memory_cached,
 };
 
 /* Every 8 bytes hold their own offset, big-endian. */
@@ -389,6 +403,25 @@ host_begin(struct host *h)
 	h->config.max_queued = HOST_MiB;
 }
 
+/* What the next bytes from a file are, at most max. */
+static size_t
+host_send_file(struct host *h, size_t max)
+{
+	uint64_t offset;
+	char data[65536];
+	ssize_t n;
+	int fd;
+	size_t len = session_output_file(h->session, &fd, &offset);
+
+	if (len > max)
+		len = max;
+	n = len == 0 ? 0 : pread(fd, data, len < sizeof(data) ? len :
+	    sizeof(data), (off_t)offset);
+	if (n > 0)
+		buf_add(&h->out, data, (size_t)n);
+	return n > 0 ? (size_t)n : 0;
+}
+
 /* What the client takes now, into h->out. */
 static size_t
 host_drain(struct host *h)
@@ -403,9 +436,13 @@ host_drain(struct host *h)
 		h->peak = session_queued(h->session);
 	if (h->budget.used > h->peak_used)
 		h->peak_used = h->budget.used;
-	while (total < h->window &&
-	    (count = session_output(h->session, iov, 8)) > 0) {
+	while (total < h->window) {
 		n = 0;
+		count = session_output(h->session, iov, 8);
+		if (count == 0)
+			n = host_send_file(h, h->window - total);
+		if (count == 0 && n == 0)
+			break;
 		for (int i = 0; i < count && total + n < h->window; i++) {
 			size_t len = iov[i].iov_len;
 

@@ -2,6 +2,8 @@
  * Transmission without sockets: reads and writes of every size, completed in
  * any order, for clients that are slow, that leave, or that lie.
  */
+#include <sys/mman.h>
+
 #include "session_host.h"
 #include "unit.h"
 
@@ -48,6 +50,19 @@ got_pattern(uint64_t cookie, uint64_t offset, uint32_t length)
 	return p != NULL && is_pattern(p, offset, length);
 }
 
+/* The next reply is to one of the requests, whose cookie is its number. */
+static bool
+got_any(const uint32_t *sizes, size_t count)
+{
+	const unsigned char *p;
+	uint64_t cookie;
+
+	if (host_reply(&host, &cookie) != 0 || cookie >= count)
+		return false;
+	p = host_take(&host, sizes[cookie]);
+	return p != NULL && is_pattern(p, cookie * 3, sizes[cookie]);
+}
+
 TEST(reads_of_every_size_class_hold_the_right_bytes)
 {
 	static const uint32_t sizes[] = { 0, 1, 511, 4096, 32768, 32769, 65536,
@@ -65,6 +80,39 @@ TEST(reads_of_every_size_class_hold_the_right_bytes)
 		CHECK(host_nothing_more(&host));
 		end();
 	}
+}
+
+/* Also cut at any byte, among pieces that were copied and small replies. */
+TEST(reads_that_are_sent_from_a_file_hold_the_right_bytes)
+{
+	static const uint32_t sizes[] = { 32768, 40000, 65536, 262144, 262145,
+		600001, 4096, 1000000 };
+	static const size_t windows[] = { SIZE_MAX, 1000, 65537 };
+
+	for (size_t w = 0; w < 3; w++)
+		for (enum answer a = ANSWER_NOW; a <= ANSWER_MIXED; a++) {
+			begin("pattern");
+			host.config.send_files = true;
+			host_end_session(&host);
+			host_go(&host, "pattern");
+			host.file = memfd_create("pattern", 0);
+			CHECK(write(host.file, host_disk(&host, 1),
+			    DISK_SIZE) == DISK_SIZE);
+			host.answer = a;
+			host.window = windows[w];
+			for (size_t i = 0; i < 8; i++)
+				read_at(i, i * 3, sizes[i]);
+			said();
+			host_complete_all(&host);
+			host.window = SIZE_MAX;
+			host_run(&host);
+			host_complete_all(&host);
+			for (size_t i = 0; i < 8; i++)
+				CHECK(got_any(sizes, 8));
+			CHECK(host_nothing_more(&host));
+			end();
+			close(host.file);
+		}
 }
 
 TEST(replies_come_in_the_order_in_which_requests_end)
@@ -503,6 +551,7 @@ int
 main(void)
 {
 	RUN(reads_of_every_size_class_hold_the_right_bytes);
+	RUN(reads_that_are_sent_from_a_file_hold_the_right_bytes);
 	RUN(replies_come_in_the_order_in_which_requests_end);
 	RUN(other_replies_wait_for_the_end_of_a_long_read);
 	RUN(nothing_follows_a_read_that_broke_off_in_the_middle);
