@@ -127,11 +127,11 @@ SANITIZE = $(MAKE) --no-print-directory HARDEN= HARDEN_LD= \
 asan:
 	$(Q)$(call SANITIZE,asan,address$(comma)undefined) -j2 test-programs
 asan-test: asan
-	$(Q)$(call SANITIZE,asan,address$(comma)undefined) test
+	$(Q)ASAN_OPTIONS="allocator_may_return_null=1:$(ASAN_OPTIONS)" $(call SANITIZE,asan,address$(comma)undefined) test
 tsan:
 	$(Q)$(call SANITIZE,tsan,thread) -j2 test-programs
 tsan-test: tsan
-	$(Q)TSAN_OPTIONS="suppressions=$(CURDIR)/t/lib/tsan.supp $(TSAN_OPTIONS)" \
+	$(Q)TSAN_OPTIONS="allocator_may_return_null=1 suppressions=$(CURDIR)/t/lib/tsan.supp $(TSAN_OPTIONS)" \
 	    $(call SANITIZE,tsan,thread) test T="$(TSAN_TESTS)"
 TSAN_TESTS := t/units.bats t/live.bats t/load.bats
 comma := ,

@@ -196,6 +196,12 @@ fault_fd(const char *call, int fd, int nowait, size_t *most)
 	n = readlink(name, path, sizeof(path) - 1);
 	path[n < 0 ? 0 : n] = '\0';
 	errno = saved;
+	/* "socket:[4711]" and the like: libev's signal handler writes there,
+	 * and must not meet a lock. */
+	if (path[0] != '/') {
+		*most = SIZE_MAX;
+		return 0;
+	}
 	return fault(call, path, nowait, most);
 }
 
