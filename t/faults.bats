@@ -38,6 +38,12 @@ teardown()
 	live flush_failed
 }
 
+@test "an image whose disk hangs leaves workers to the others" {
+	faulty
+	setup_daemon
+	live hung
+}
+
 @test "a request that waits for its disk holds up nobody else" {
 	faulty
 	setup_daemon --threads=1

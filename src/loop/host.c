@@ -61,6 +61,17 @@ acquire_work(struct job *job)
 	loop_post(l, &a->job);
 }
 
+/* FNV-1a: all that matters is that names differ. */
+static uint64_t
+hash(const char *name, size_t len)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (unsigned char)name[i]) * UINT64_C(0x100000001b3);
+	return h;
+}
+
 static void
 host_acquire(void *arg, const char *name, size_t len, bool join)
 {
@@ -77,7 +88,7 @@ host_acquire(void *arg, const char *name, size_t len, bool join)
 	a->len = len;
 	memcpy(a->name, name, len);
 	a->job.run = acquire_work;
-	workers_add(c->loop->server->workers, &a->job);
+	workers_add(c->loop->server->workers, &a->job, hash(name, len));
 }
 
 static void
@@ -96,7 +107,7 @@ host_work(void *arg, struct backend *b, struct io *io)
 
 	io->backend = b;
 	io->job.run = io_work;
-	workers_add(c->loop->server->workers, &io->job);
+	workers_add(c->loop->server->workers, &io->job, (uintptr_t)b);
 }
 
 static void

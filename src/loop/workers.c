@@ -1,4 +1,9 @@
-/* workers: a queue of jobs, a condition, threads on demand. */
+/*
+ * workers: lanes of jobs, a condition, threads on demand.  A lane whose file
+ * system hangs has its share of the threads and no more.
+ */
+#include <bsd/sys/queue.h>
+
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -6,11 +11,23 @@
 #include "base/log.h"
 #include "loop/workers.h"
 
+#define LANES 256
+
+/* The jobs of one key, or of some whose hashes fall together. */
+struct lane {
+	TAILQ_ENTRY(lane) link;
+	bool ready; /* is in the list of those: a worker may take a job */
+	struct job *head, **tail;
+	unsigned running;
+};
+
 struct workers {
 	pthread_mutex_t lock;
-	pthread_cond_t work; /* a job was queued, or stopping */
+	pthread_cond_t work; /* a lane is ready, or stopping */
 	pthread_cond_t gone; /* a thread has ended */
-	struct job *head, **tail;
+	struct lane lanes[LANES];
+	TAILQ_HEAD(, lane) ready; /* served in turns */
+	unsigned share; /* most threads that one lane may have */
 	unsigned max, threads, idle, queued;
 	bool stopping;
 };
@@ -31,42 +48,73 @@ workers_new(unsigned max, struct diag *d)
 	pthread_cond_init(&w->work, NULL);
 	pthread_cond_init(&w->gone, &attr);
 	pthread_condattr_destroy(&attr);
-	w->tail = &w->head;
+	TAILQ_INIT(&w->ready);
+	for (unsigned i = 0; i < LANES; i++)
+		w->lanes[i].tail = &w->lanes[i].head;
 	w->max = max;
+	w->share = max - max / 4;
 	return w;
 }
 
-/* The next job; NULL when stopping and none is left.  Locked. */
-static struct job *
-take(struct workers *w)
+/* Locked.  At the end of the line, if it has a job and its share allows it. */
+static void
+line_up(struct workers *w, struct lane *l)
 {
-	struct job *job;
+	if (l->ready || l->head == NULL || l->running >= w->share)
+		return;
+	l->ready = true;
+	TAILQ_INSERT_TAIL(&w->ready, l, link);
+	pthread_cond_signal(&w->work);
+}
+
+static struct job *
+pop(struct lane *l)
+{
+	struct job *job = l->head;
+
+	l->head = job->next;
+	if (l->head == NULL)
+		l->tail = &l->head;
+	return job;
+}
+
+/* The next job and its lane; NULL when stopping and none is left.  Locked. */
+static struct job *
+take(struct workers *w, struct lane **lane)
+{
+	struct lane *l;
 
 	w->idle++;
-	while (w->head == NULL && !w->stopping)
+	while ((l = TAILQ_FIRST(&w->ready)) == NULL &&
+	    !(w->stopping && w->queued == 0))
 		pthread_cond_wait(&w->work, &w->lock);
 	w->idle--;
-	job = w->head;
-	if (job == NULL)
+	*lane = l;
+	if (l == NULL)
 		return NULL;
-	w->queued--;
-	w->head = job->next;
-	if (w->head == NULL)
-		w->tail = &w->head;
-	return job;
+	TAILQ_REMOVE(&w->ready, l, link);
+	l->ready = false;
+	l->running++;
+	if (--w->queued == 0 && w->stopping)
+		pthread_cond_broadcast(&w->work);
+	return pop(l);
 }
 
 static void *
 worker(void *arg)
 {
 	struct workers *w = arg;
+	struct lane *lane;
 	struct job *job;
 
 	pthread_mutex_lock(&w->lock);
-	while ((job = take(w)) != NULL) {
+	while ((job = take(w, &lane)) != NULL) {
+		line_up(w, lane);
 		pthread_mutex_unlock(&w->lock);
 		job->run(job);
 		pthread_mutex_lock(&w->lock);
+		lane->running--;
+		line_up(w, lane);
 	}
 	w->threads--;
 	pthread_cond_signal(&w->gone);
@@ -90,17 +138,26 @@ start_one(struct workers *w)
 	w->threads++;
 }
 
-void
-workers_add(struct workers *w, struct job *job)
+/* Keys are pointers and names' hashes: the middle bits differ the most. */
+static struct lane *
+lane_of(struct workers *w, uint64_t key)
 {
+	return &w->lanes[key * UINT64_C(0x9e3779b97f4a7c15) >> 56];
+}
+
+void
+workers_add(struct workers *w, struct job *job, uint64_t key)
+{
+	struct lane *l = lane_of(w, key);
+
 	pthread_mutex_lock(&w->lock);
 	job->next = NULL;
-	*w->tail = job;
-	w->tail = &job->next;
+	*l->tail = job;
+	l->tail = &job->next;
 	w->queued++;
 	if (w->queued > w->idle && w->threads < w->max)
 		start_one(w);
-	pthread_cond_signal(&w->work);
+	line_up(w, l);
 	pthread_mutex_unlock(&w->lock);
 }
 

@@ -1,11 +1,14 @@
 /*
  * workers: threads for whatever would block.  They are started as they are
- * needed, up to a number, and serve one queue in order.
+ * needed, up to a number.  Jobs have keys: those of one key are begun in order
+ * and have at most three quarters of the threads, so that an image that hangs
+ * leaves some to the others; keys are served in turns.
  */
 #ifndef LOOP_WORKERS_H
 #define LOOP_WORKERS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/diag.h"
 #include "base/job.h"
@@ -15,7 +18,7 @@ struct workers;
 struct workers *workers_new(unsigned max, struct diag *d);
 
 /* Any thread.  The job is run once, on a worker. */
-void workers_add(struct workers *w, struct job *job);
+void workers_add(struct workers *w, struct job *job, uint64_t key);
 
 /*
  * No jobs are added any more: run what is queued and end the threads.  false

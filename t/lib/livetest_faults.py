@@ -96,6 +96,25 @@ def stuck(server):
 		equal("the data", c.recv(4096, "data"), content(1, 4096, 4096))
 
 
+def hung(server):
+	"""An image whose disk hangs leaves workers to the others."""
+	server.serve("disk", 1)
+	server.serve("other", 2)
+	faults(server, "preadv2 EAGAIN *", "pread delay=3000 */disk")
+	with server.go() as c:
+		for n in range(32):
+			c.request(READ, n * 4096, 4096, cookie=n)
+		time.sleep(0.3)	# they have all the workers that they get
+		begun = time.monotonic()
+		for _ in range(5):
+			with server.go("other") as other:
+				equal("the version", server.version(other), 2)
+		check(time.monotonic() - begun < 2.5, "others had to wait")
+		for _ in range(32):
+			equal("the error", c.simple()[0], 0)
+			c.recv(4096, "data")
+
+
 # --- the state directory ------------------------------------------------------
 
 def remove_tree(path):
@@ -376,6 +395,6 @@ def look_without_descriptors(server):
 		equal("the version", server.version(c), 2)
 
 
-CASES = (truncated, io_errors, flush_failed, stuck, state_lost, disk_full,
+CASES = (truncated, io_errors, flush_failed, stuck, hung, state_lost, disk_full,
 	spool_lost, unwatched, overflow, ten_thousand, exhausted,
 	look_without_descriptors)

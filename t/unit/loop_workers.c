@@ -44,6 +44,8 @@ run(struct job *job)
 	order[atomic_fetch_add(&done, 1)] = ((struct work *)job)->number;
 }
 
+static bool spread; /* every job has a key of its own */
+
 static struct workers *
 begin(unsigned max, bool held)
 {
@@ -57,7 +59,7 @@ add(struct workers *w, unsigned i)
 {
 	works[i].number = i;
 	works[i].job.run = run;
-	workers_add(w, &works[i].job);
+	workers_add(w, &works[i].job, spread ? i : 1);
 }
 
 static bool
@@ -104,14 +106,49 @@ TEST(jobs_that_wait_get_threads_up_to_the_limit)
 {
 	struct workers *w = begin(6, true);
 
+	spread = true;
 	for (unsigned i = 0; i < 20; i++)
 		add(w, i);
+	spread = false;
 	CHECK(soon(&running, 6));
 	sleep_ms(50);
 	CHECK(peak == 6);
 	hold = false;
 	CHECK(soon(&done, 20));
 	CHECK(workers_stop(w, 5000));
+	workers_free(w);
+}
+
+TEST(a_key_that_hangs_leaves_threads_to_others)
+{
+	struct workers *w = begin(8, true);
+
+	for (unsigned i = 0; i < 20; i++)
+		add(w, i);
+	CHECK(soon(&running, 6));
+	sleep_ms(50);
+	CHECK(peak == 6);
+	spread = true;
+	add(w, 20);
+	add(w, 21);
+	spread = false;
+	CHECK(soon(&running, 8));
+	hold = false;
+	CHECK(soon(&done, 22));
+	CHECK(workers_stop(w, 5000));
+	workers_free(w);
+}
+
+TEST(what_is_queued_at_the_end_is_done_within_its_share)
+{
+	struct workers *w = begin(4, true);
+
+	for (unsigned i = 0; i < 50; i++)
+		add(w, i);
+	CHECK(soon(&running, 3));
+	hold = false;
+	CHECK(workers_stop(w, 5000));
+	CHECK(done == 50 && peak == 3);
 	workers_free(w);
 }
 
@@ -162,6 +199,8 @@ main(void)
 	RUN(every_job_is_done_once);
 	RUN(one_worker_keeps_the_order);
 	RUN(jobs_that_wait_get_threads_up_to_the_limit);
+	RUN(a_key_that_hangs_leaves_threads_to_others);
+	RUN(what_is_queued_at_the_end_is_done_within_its_share);
 	RUN(jobs_one_after_the_other_need_one_thread);
 	RUN(a_stuck_job_does_not_hold_the_end_up);
 	RUN(workers_that_never_worked_can_end);
