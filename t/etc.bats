@@ -19,18 +19,6 @@ teardown()
 	stop_daemon
 }
 
-# needs PROGRAM...: skip where it is missing, but not in CI.
-needs()
-{
-	local program
-
-	for program; do
-		command -v "$program" >/dev/null && continue
-		[ -z "${CI:-}" ] || { echo "missing: $program"; return 1; }
-		skip "missing: $program"
-	done
-}
-
 # help PROGRAM: its keys, "key|default|words".
 help()
 {

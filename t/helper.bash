@@ -32,6 +32,18 @@ wait_for()
 	done
 }
 
+# needs PROGRAM...: skip where it is missing, but not in CI.
+needs()
+{
+	local program
+
+	for program; do
+		command -v "$program" >/dev/null && continue
+		[ -z "${CI:-}" ] || { echo "missing: $program"; return 1; }
+		skip "missing: $program"
+	done
+}
+
 setup_dirs()
 {
 	DIR=${DIR:-${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}}

@@ -23,18 +23,6 @@ manual()
 	/usr/bin/python3 -B "$BATS_TEST_DIRNAME/lib/manual.py" "$@"
 }
 
-# needs PROGRAM...: skip where it is missing, but not in CI.
-needs()
-{
-	local program
-
-	for program; do
-		command -v "$program" >/dev/null && continue
-		[ -z "${CI:-}" ] || { echo "missing: $program"; return 1; }
-		skip "missing: $program"
-	done
-}
-
 # agree FILE FILE: neither is empty, and they are the same.
 agree()
 {

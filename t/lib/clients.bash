@@ -12,18 +12,6 @@ teardown()
 	stop_daemon
 }
 
-# needs PROGRAM...: skip where it is missing, but not in CI.
-needs()
-{
-	local program
-
-	for program; do
-		command -v "$program" >/dev/null && continue
-		[ -z "${CI:-}" ] || { echo "missing: $program"; return 1; }
-		skip "missing: $program"
-	done
-}
-
 # uris NAME...: each way to these exports, in the array of that name.
 uris()
 {
