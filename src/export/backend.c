@@ -29,6 +29,31 @@ invalid(const struct backend *b, const struct io *io)
 	return 0;
 }
 
+bool
+extents_add(struct extents *e, uint64_t length, unsigned flags)
+{
+	if (length == 0)
+		return true;
+	if (e->count > 0 && e->list[e->count - 1].flags == flags) {
+		e->list[e->count - 1].length += length;
+		return true;
+	}
+	if (e->count == e->max)
+		return false;
+	e->list[e->count++] = (struct extent){ length, flags };
+	return true;
+}
+
+/* All is data: the status that is always safe ("NBD_CMD_BLOCK_STATUS"). */
+static void
+map_as_data(const struct backend *b, const struct io *io)
+{
+	struct extents *e = io->data;
+
+	e->count = 0;
+	extents_add(e, b->size - io->offset, 0);
+}
+
 /* Whether the request is done, with its error, before the kind sees it. */
 static bool
 settled(struct backend *b, struct io *io)
@@ -39,6 +64,10 @@ settled(struct backend *b, struct io *io)
 	if (io->op == IO_FLUSH) {
 		io->error = atomic_load(&b->flush_error);
 		return io->error != 0;
+	}
+	if (io->op == IO_MAP && !(b->caps & BACKEND_MAP)) {
+		map_as_data(b, io);
+		return true;
 	}
 	return io->length == 0;
 }
@@ -78,6 +107,12 @@ backend_cached(struct backend *b, uint64_t offset, size_t len)
 	    len > b->size - offset)
 		return -1;
 	return b->ops->cached(b, offset, len);
+}
+
+bool
+backend_sparse(struct backend *b)
+{
+	return b->ops->sparse != NULL && b->ops->sparse(b);
 }
 
 void

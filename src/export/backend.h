@@ -16,12 +16,42 @@
 
 struct backend;
 
-enum io_op { IO_READ, IO_WRITE, IO_FLUSH, IO_TRIM, IO_ZERO, IO_CACHE };
+enum io_op {
+	IO_READ,
+	IO_WRITE,
+	IO_FLUSH,
+	IO_TRIM,
+	IO_ZERO,
+	IO_CACHE,
+	IO_MAP /* data is a struct extents, to be filled */
+};
 
 enum io_flag {
 	IO_FUA = 1,     /* persistent before it is done */
 	IO_NO_HOLE = 2, /* ZERO: the range stays allocated */
 	IO_FAST = 4     /* ZERO: fail with ENOTSUP rather than write zeroes */
+};
+
+/* What a range of the export is, as the values of base:allocation. */
+enum extent_flag {
+	EXTENT_HOLE = 1, /* no space is allocated: a write may meet ENOSPC */
+	EXTENT_ZERO = 2  /* reads as zeroes */
+};
+
+struct extent {
+	uint64_t length; /* bytes, never 0 */
+	unsigned flags;  /* enum extent_flag */
+};
+
+/*
+ * A map of the export from an offset on.  Neighbours differ in their flags;
+ * the last extent may reach beyond the range that was asked for, never beyond
+ * the export's end.  Fewer than would cover the range come when max is
+ * reached or looking on would take long; there is always at least one.
+ */
+struct extents {
+	size_t count, max; /* max >= 1, set by the caller */
+	struct extent list[];
 };
 
 enum io_verdict {
@@ -40,7 +70,8 @@ struct io {
 	enum io_op op;
 	unsigned flags;
 	uint64_t offset, length; /* bytes */
-	void *data;              /* READ, WRITE: length bytes, borrowed */
+	void *data;              /* READ, WRITE: length bytes; MAP: a struct
+	                          * extents; borrowed */
 	int error;               /* errno value; 0: success */
 	void (*done)(struct io *io);
 	void *owner;             /* the caller's */
@@ -59,7 +90,9 @@ enum backend_cap {
 	BACKEND_FAST_ZERO = 32,
 	BACKEND_CACHE = 64,
 	BACKEND_MULTI_CONN = 128,
-	BACKEND_ROTATIONAL = 256
+	BACKEND_ROTATIONAL = 256,
+	BACKEND_MAP = 512 /* knows what is allocated; without it IO_MAP tells
+	                   * that all is data */
 };
 
 struct backend_ops {
@@ -80,6 +113,11 @@ struct backend_ops {
 	 * backend's; a file that shrinks meanwhile gives fewer bytes.
 	 */
 	int (*cached)(struct backend *b, uint64_t offset, size_t len);
+	/*
+	 * May be NULL, which means no.  Whether there may be holes: where there
+	 * are none a read need not ask for a map.  Never blocks.
+	 */
+	bool (*sparse)(struct backend *b);
 };
 
 /* The first member of each kind's own struct. */
@@ -101,6 +139,13 @@ int backend_read_now(struct backend *b, void *data, uint64_t offset,
     size_t len);
 /* -1 also where the backend has no cached. */
 int backend_cached(struct backend *b, uint64_t offset, size_t len);
+/* False also where the backend has no sparse. */
+bool backend_sparse(struct backend *b);
+/*
+ * Add an extent behind the others, joined with the last one when that has the
+ * same flags.  False when there was no room: it was not added.
+ */
+bool extents_add(struct extents *e, uint64_t length, unsigned flags);
 /* May block; IO_DONE or IO_LATER. */
 enum io_verdict backend_work(struct backend *b, struct io *io);
 void backend_free(struct backend *b); /* NULL is allowed */

@@ -198,6 +198,8 @@ execute(struct file *f, const struct io *io)
 		return file_zero(f, io);
 	case IO_CACHE:
 		return cache(f, io);
+	case IO_MAP:
+		break;
 	}
 	return EINVAL;
 }

@@ -73,6 +73,18 @@ struct outq {
 	size_t bytes;
 };
 
+/* How replies look; what the client asked for in the handshake. */
+enum style {
+	STYLE_SIMPLE,
+	STYLE_STRUCTURED, /* NBD_OPT_STRUCTURED_REPLY */
+	STYLE_EXTENDED    /* NBD_OPT_EXTENDED_HEADERS: requests too */
+};
+
+/* What options have agreed on; NBD_OPT_STARTTLS forgets all of it. */
+struct negotiated {
+	enum style style;
+};
+
 struct session {
 	const struct session_host *host;
 	void *arg;
@@ -87,6 +99,7 @@ struct session {
 
 	/* haggling */
 	uint32_t client_flags;
+	struct negotiated agreed;
 	unsigned options;  /* seen so far */
 	size_t handshaken; /* bytes of options so far */
 	struct wire_option option;

@@ -99,12 +99,42 @@ wire_get_request(struct wire_request *r, const unsigned char *in)
 }
 
 void
+wire_get_extended_request(struct wire_request *r, const unsigned char *in)
+{
+	wire_get_request(r, in);
+	r->length = wire_get64(in + 24);
+}
+
+void
 wire_simple_reply(unsigned char out[WIRE_SIMPLE_REPLY], uint32_t error,
     uint64_t cookie)
 {
 	wire_put32(out, NBD_SIMPLE_REPLY_MAGIC);
 	wire_put32(out + 4, error);
 	wire_put64(out + 8, cookie);
+}
+
+void
+wire_structured_reply(unsigned char out[WIRE_STRUCTURED_REPLY],
+    const struct wire_chunk *c)
+{
+	wire_put32(out, NBD_STRUCTURED_REPLY_MAGIC);
+	wire_put16(out + 4, c->flags);
+	wire_put16(out + 6, c->type);
+	wire_put64(out + 8, c->cookie);
+	wire_put32(out + 16, (uint32_t)c->length);
+}
+
+void
+wire_extended_reply(unsigned char out[WIRE_EXTENDED_REPLY],
+    const struct wire_chunk *c)
+{
+	wire_put32(out, NBD_EXTENDED_REPLY_MAGIC);
+	wire_put16(out + 4, c->flags);
+	wire_put16(out + 6, c->type);
+	wire_put64(out + 8, c->cookie);
+	wire_put64(out + 16, c->offset);
+	wire_put64(out + 24, c->length);
 }
 
 void
@@ -139,4 +169,44 @@ wire_get_info_request(struct wire_info_request *r, const unsigned char *data,
 	r->count = wire_get16(data + 4 + r->name_len);
 	r->infos = data + 6 + r->name_len;
 	return len - 6 - r->name_len == 2 * (size_t)r->count ? 0 : -1;
+}
+
+/* Whether count queries fill len bytes exactly. */
+static int
+check_queries(const unsigned char *p, size_t len, uint32_t count)
+{
+	uint32_t n;
+
+	for (; count > 0; count--) {
+		if (len < 4 || (n = wire_get32(p)) > len - 4)
+			return -1;
+		p += 4 + (size_t)n;
+		len -= 4 + (size_t)n;
+	}
+	return len == 0 ? 0 : -1;
+}
+
+int
+wire_get_meta_request(struct wire_meta_request *r, const unsigned char *data,
+    size_t len)
+{
+	if (len < 8)
+		return -1;
+	r->name_len = wire_get32(data);
+	if (r->name_len > len - 8)
+		return -1;
+	r->name = data + 4;
+	r->count = wire_get32(data + 4 + r->name_len);
+	r->queries = data + 8 + r->name_len;
+	return check_queries(r->queries, len - 8 - r->name_len, r->count);
+}
+
+const char *
+wire_next_query(struct wire_meta_request *r, uint32_t *len)
+{
+	const unsigned char *p = r->queries;
+
+	*len = wire_get32(p);
+	r->queries = p + 4 + *len;
+	return (const char *)p + 4;
 }

@@ -15,7 +15,10 @@
 #define WIRE_OPTION_REPLY 20  /* header of a reply to one */
 #define WIRE_EXPORT_NAME 10   /* answer to NBD_OPT_EXPORT_NAME, unpadded */
 #define WIRE_REQUEST 28
+#define WIRE_EXTENDED_REQUEST 32
 #define WIRE_SIMPLE_REPLY 16
+#define WIRE_STRUCTURED_REPLY 20 /* headers of chunks */
+#define WIRE_EXTENDED_REPLY 32
 #define WIRE_INFO_EXPORT 12
 #define WIRE_INFO_BLOCK_SIZE 14
 
@@ -48,8 +51,22 @@ void wire_option_reply(unsigned char out[WIRE_OPTION_REPLY], uint32_t option,
 void wire_export_name(unsigned char out[WIRE_EXPORT_NAME], uint64_t size,
     uint16_t flags);
 void wire_get_request(struct wire_request *r, const unsigned char *in);
+void wire_get_extended_request(struct wire_request *r,
+    const unsigned char *in);
 void wire_simple_reply(unsigned char out[WIRE_SIMPLE_REPLY], uint32_t error,
     uint64_t cookie);
+
+/* The header of a chunk of a reply; length is that of its payload. */
+struct wire_chunk {
+	uint16_t flags, type;
+	uint64_t cookie;
+	uint64_t offset; /* the request's; not in the structured form */
+	uint64_t length; /* 32 bits in the structured form */
+};
+void wire_structured_reply(unsigned char out[WIRE_STRUCTURED_REPLY],
+    const struct wire_chunk *c);
+void wire_extended_reply(unsigned char out[WIRE_EXTENDED_REPLY],
+    const struct wire_chunk *c);
 void wire_info_export(unsigned char out[WIRE_INFO_EXPORT], uint64_t size,
     uint16_t flags);
 void wire_info_block_size(unsigned char out[WIRE_INFO_BLOCK_SIZE],
@@ -68,5 +85,21 @@ struct wire_info_request {
 };
 int wire_get_info_request(struct wire_info_request *r,
     const unsigned char *data, size_t len);
+
+/*
+ * The data of NBD_OPT_LIST_META_CONTEXT and NBD_OPT_SET_META_CONTEXT: u32
+ * length and name, u32 count and that many queries.  0, or -1 when the
+ * lengths do not add up to len exactly.  wire_next_query() gives one query
+ * after the other, count times.
+ */
+struct wire_meta_request {
+	const unsigned char *name;
+	uint32_t name_len;
+	uint32_t count;
+	const unsigned char *queries;
+};
+int wire_get_meta_request(struct wire_meta_request *r,
+    const unsigned char *data, size_t len);
+const char *wire_next_query(struct wire_meta_request *r, uint32_t *len);
 
 #endif

@@ -11,7 +11,10 @@
 #define NBD_OPTION_MAGIC UINT64_C(0x49484156454f5054) /* "IHAVEOPT" */
 #define NBD_REPLY_MAGIC UINT64_C(0x0003e889045565a9) /* replies to options */
 #define NBD_REQUEST_MAGIC UINT32_C(0x25609513)
+#define NBD_EXTENDED_REQUEST_MAGIC UINT32_C(0x21e41c71)
 #define NBD_SIMPLE_REPLY_MAGIC UINT32_C(0x67446698)
+#define NBD_STRUCTURED_REPLY_MAGIC UINT32_C(0x668e33ef)
+#define NBD_EXTENDED_REPLY_MAGIC UINT32_C(0x6e8a278c)
 
 #define NBD_STRING_MAX 4096 /* names, descriptions, error texts */
 #define NBD_ZEROES 124      /* padding after NBD_OPT_EXPORT_NAME */
@@ -94,6 +97,23 @@
 	X(NBD_CMD_FLAG_FAST_ZERO, 1 << 4)                                 \
 	X(NBD_CMD_FLAG_PAYLOAD_LEN, 1 << 5)
 
+#define NBD_REPLY_FLAGS(X)                                                \
+	X(NBD_REPLY_FLAG_DONE, 1 << 0)
+
+#define NBD_REPLY_TYPES(X)                                                \
+	X(NBD_REPLY_TYPE_NONE, 0)                                         \
+	X(NBD_REPLY_TYPE_OFFSET_DATA, 1)                                  \
+	X(NBD_REPLY_TYPE_OFFSET_HOLE, 2)                                  \
+	X(NBD_REPLY_TYPE_BLOCK_STATUS, 5)                                 \
+	X(NBD_REPLY_TYPE_BLOCK_STATUS_EXT, 6)                             \
+	X(NBD_REPLY_TYPE_ERROR, 0x8001)                                   \
+	X(NBD_REPLY_TYPE_ERROR_OFFSET, 0x8002)
+
+/* Status flags of the context base:allocation. */
+#define NBD_STATES(X)                                                     \
+	X(NBD_STATE_HOLE, 1 << 0)                                         \
+	X(NBD_STATE_ZERO, 1 << 1)
+
 #define NBD_ERRORS(X)                                                     \
 	X(NBD_SUCCESS, 0)                                                 \
 	X(NBD_EPERM, 1)                                                   \
@@ -114,6 +134,9 @@ enum nbd_reply { NBD_REPLIES(NBD_X_CONSTANT) };
 enum nbd_info { NBD_INFOS(NBD_X_CONSTANT) };
 enum nbd_command { NBD_COMMANDS(NBD_X_CONSTANT) };
 enum nbd_command_flag { NBD_COMMAND_FLAGS(NBD_X_CONSTANT) };
+enum nbd_reply_flag { NBD_REPLY_FLAGS(NBD_X_CONSTANT) };
+enum nbd_reply_type { NBD_REPLY_TYPES(NBD_X_CONSTANT) };
+enum nbd_state { NBD_STATES(NBD_X_CONSTANT) };
 enum nbd_error { NBD_ERRORS(NBD_X_CONSTANT) };
 
 /*
@@ -124,6 +147,7 @@ const char *nbd_option_name(uint32_t option);
 const char *nbd_reply_name(uint32_t type);
 const char *nbd_info_name(uint16_t type);
 const char *nbd_command_name(uint16_t command);
+const char *nbd_reply_type_name(uint16_t type);
 const char *nbd_error_name(uint32_t error);
 /* One flag bit's name. */
 const char *nbd_handshake_flag_name(uint16_t bit);
