@@ -26,7 +26,7 @@ invalid(const struct backend *b, const struct io *io)
 		return 0;
 	if (io->offset > b->size || io->length > b->size - io->offset)
 		return EINVAL;
-	return 0;
+	return io->op == IO_MAP && io->length == 0 ? EINVAL : 0;
 }
 
 bool

@@ -50,6 +50,14 @@ cached(struct backend *b, uint64_t offset, size_t len)
 	return file_in_cache(f, offset, len) ? f->fd : -1;
 }
 
+static bool
+sparse(struct backend *b)
+{
+	struct file *f = (struct file *)b;
+
+	return atomic_load_explicit(&f->sparse, memory_order_relaxed);
+}
+
 static enum io_verdict
 try_write(struct file *f, struct io *io)
 {
@@ -199,7 +207,7 @@ execute(struct file *f, const struct io *io)
 	case IO_CACHE:
 		return cache(f, io);
 	case IO_MAP:
-		break;
+		return file_map(f, io);
 	}
 	return EINVAL;
 }
@@ -227,6 +235,7 @@ static const struct backend_ops file_ops = {
 	.free = file_free,
 	.read_now = read_now,
 	.cached = cached,
+	.sparse = sparse,
 };
 
 struct backend *
@@ -248,5 +257,6 @@ file_backend(int fd, uint64_t size, bool writable, struct diag *d)
 	f->backend.size = size;
 	f->fd = fd;
 	file_facts(f, &st, writable);
+	file_map_facts(f);
 	return &f->backend;
 }

@@ -25,6 +25,7 @@ struct file {
 	                 * device's logical block */
 	int try_flags;  /* of preadv2 and pwritev2 on a loop */
 	atomic_uint lacks;
+	atomic_bool sparse; /* there may be holes */
 };
 
 static inline bool
@@ -43,9 +44,13 @@ file_lacking(struct file *f, enum file_lack what)
 int file_trim(struct file *f, const struct io *io);
 int file_zero(struct file *f, const struct io *io);
 int file_sync(struct file *f); /* a failure stays, see flush_error */
+int file_map(struct file *f, const struct io *io);
 
 /* Are all these pages in the page cache? */
 bool file_in_cache(struct file *f, uint64_t offset, size_t len);
+
+/* Whether holes can be found, and whether there are any. */
+void file_map_facts(struct file *f);
 
 /* Sizes, alignment and capabilities as the kernel tells them. */
 void file_facts(struct file *f, const struct stat *st, bool writable);

@@ -50,6 +50,8 @@ reserve(struct file *f, int mode, struct range r, enum file_lack lack)
 		file_lacking(f, lack);
 		return EOPNOTSUPP;
 	}
+	if (error == 0) /* also what is only marked as zeroes is no data */
+		atomic_store(&f->sparse, !f->device);
 	return error;
 }
 

@@ -347,6 +347,22 @@ fallocate64(int fd, int mode, off64_t offset, off64_t len)
 	return fallocate(fd, mode, offset, len);
 }
 
+off_t
+lseek(int fd, off_t offset, int whence)
+{
+	size_t most;
+
+	if (fault_fd("lseek", fd, 0, &most))
+		return -1;
+	return REAL(lseek)(fd, offset, whence);
+}
+
+off64_t
+lseek64(int fd, off64_t offset, int whence)
+{
+	return lseek(fd, offset, whence);
+}
+
 int
 rename(const char *from, const char *to)
 {

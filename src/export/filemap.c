@@ -1,0 +1,128 @@
+/*
+ * filemap: what of a file is data and what a hole, as SEEK_DATA and SEEK_HOLE
+ * tell.  Areas that are allocated but were never written count as holes there:
+ * they read as zeroes.  Block devices have no such call and no map.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "export/filepriv.h"
+
+/*
+ * An extent takes one call.  More are only needed where somebody changes the
+ * file meanwhile, so that what was found does not fit together.
+ */
+#define CALLS_MORE 16
+
+struct walk {
+	struct file *f;
+	struct extents *found;
+	uint64_t at, wanted, end; /* bytes; end is the backend's */
+};
+
+static bool
+unsupported(int error)
+{
+	return error == EINVAL || error == EOPNOTSUPP || error == ENOSYS;
+}
+
+/* Where the next data or hole begins, at most the end; -1: errno. */
+static int
+seek(const struct walk *w, int whence, uint64_t *next)
+{
+	off_t found = lseek(w->f->fd, (off_t)w->at, whence);
+
+	if (found == -1)
+		return -1;
+	*next = (uint64_t)found < w->end ? (uint64_t)found : w->end;
+	return 0;
+}
+
+/* All up to next is of that kind. */
+static int
+reach(struct walk *w, uint64_t next, unsigned flags)
+{
+	if (next <= w->at)
+		return 0; /* changed meanwhile: look again */
+	if (!extents_add(w->found, next - w->at, flags))
+		return ENOSPC;
+	w->at = next;
+	return 0;
+}
+
+/*
+ * No data from here on: a hole up to the end of the file.  A file that ends
+ * before has shrunk, which is looked for last of all, so that no zeroes are
+ * told of what is not there.
+ */
+static int
+last_hole(struct walk *w)
+{
+	struct stat st;
+
+	if (fstat(w->f->fd, &st) == -1)
+		return errno;
+	if ((uint64_t)st.st_size <= w->at)
+		return EIO;
+	return reach(w, (uint64_t)st.st_size < w->end ?
+	    (uint64_t)st.st_size : w->end, EXTENT_HOLE | EXTENT_ZERO);
+}
+
+/* One or two extents on.  An errno value: that is as far as it goes. */
+static int
+step(struct walk *w)
+{
+	uint64_t next;
+	int error;
+
+	if (seek(w, SEEK_DATA, &next) == -1) {
+		if (errno == ENXIO)
+			return last_hole(w);
+		return unsupported(errno) ? reach(w, w->end, 0) : errno;
+	}
+	error = reach(w, next, EXTENT_HOLE | EXTENT_ZERO);
+	if (error != 0 || w->at >= w->wanted)
+		return error;
+	if (seek(w, SEEK_HOLE, &next) == -1)
+		return errno == ENXIO ? EIO : errno;
+	return reach(w, next, 0);
+}
+
+int
+file_map(struct file *f, const struct io *io)
+{
+	struct walk w = { f, io->data, io->offset, io->offset + io->length,
+		f->backend.size };
+	size_t calls;
+	int error = 0;
+
+	w.found->count = 0;
+	for (calls = 0; error == 0 && w.at < w.wanted; calls++) {
+		if (calls == w.found->max + CALLS_MORE)
+			break;
+		error = step(&w);
+	}
+	if (w.found->count > 0)
+		return 0;
+	/* Nobody who changes it so fast can tell that it is not data. */
+	return error != 0 ? error : reach(&w, w.wanted, 0);
+}
+
+/*
+ * One look, when the backend is made: a hole before the end, and whether this
+ * file system knows of holes at all.
+ */
+void
+file_map_facts(struct file *f)
+{
+	off_t hole;
+
+	atomic_init(&f->sparse, false);
+	if (f->device)
+		return;
+	hole = lseek(f->fd, 0, SEEK_HOLE);
+	if (hole == -1)
+		return;
+	f->backend.caps |= BACKEND_MAP;
+	atomic_init(&f->sparse, (uint64_t)hole < f->backend.size);
+}
