@@ -225,6 +225,7 @@ file_free(struct backend *b)
 	struct file *f = (struct file *)b;
 
 	close(f->fd);
+	file_map_free(f);
 	free(f);
 }
 

@@ -13,6 +13,7 @@
  * file meanwhile, so that what was found does not fit together.
  */
 #define CALLS_MORE 16
+#define KNOW_MIN (1024 * 1024) /* bytes: less is found again at once */
 
 struct walk {
 	struct file *f;
@@ -36,6 +37,47 @@ seek(const struct walk *w, int whence, uint64_t *next)
 		return -1;
 	*next = (uint64_t)found < w->end ? (uint64_t)found : w->end;
 	return 0;
+}
+
+static bool
+same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* The end of the data that is known to be here, or 0. */
+static uint64_t
+known_end(struct walk *w)
+{
+	struct known_data *k = &w->f->known;
+	uint64_t until = 0;
+	struct stat st;
+
+	pthread_mutex_lock(&k->lock);
+	if (w->at >= k->start && w->at < k->end) {
+		if (fstat(w->f->fd, &st) == 0 &&
+		    same_time(&st.st_ctim, &k->changed))
+			until = k->end;
+		else
+			k->end = 0;
+	}
+	pthread_mutex_unlock(&k->lock);
+	return until;
+}
+
+static void
+remember(struct walk *w, uint64_t until)
+{
+	struct known_data *k = &w->f->known;
+	struct stat st;
+
+	if (until - w->at < KNOW_MIN || fstat(w->f->fd, &st) == -1)
+		return;
+	pthread_mutex_lock(&k->lock);
+	k->start = w->at;
+	k->end = until;
+	k->changed = st.st_ctim;
+	pthread_mutex_unlock(&k->lock);
 }
 
 /* All up to next is of that kind. */
@@ -72,9 +114,11 @@ last_hole(struct walk *w)
 static int
 step(struct walk *w)
 {
-	uint64_t next;
+	uint64_t next = known_end(w);
 	int error;
 
+	if (next != 0)
+		return reach(w, next, 0);
 	if (seek(w, SEEK_DATA, &next) == -1) {
 		if (errno == ENXIO)
 			return last_hole(w);
@@ -85,6 +129,8 @@ step(struct walk *w)
 		return error;
 	if (seek(w, SEEK_HOLE, &next) == -1)
 		return errno == ENXIO ? EIO : errno;
+	if (next > w->at)
+		remember(w, next);
 	return reach(w, next, 0);
 }
 
@@ -117,6 +163,7 @@ file_map_facts(struct file *f)
 {
 	off_t hole;
 
+	pthread_mutex_init(&f->known.lock, NULL);
 	atomic_init(&f->sparse, false);
 	if (f->device)
 		return;
@@ -125,4 +172,10 @@ file_map_facts(struct file *f)
 		return;
 	f->backend.caps |= BACKEND_MAP;
 	atomic_init(&f->sparse, (uint64_t)hole < f->backend.size);
+}
+
+void
+file_map_free(struct file *f)
+{
+	pthread_mutex_destroy(&f->known.lock);
 }

@@ -4,6 +4,8 @@
 
 #include <sys/stat.h>
 
+#include <pthread.h>
+
 #include "export/backend.h"
 
 /* What the file system has said it cannot do; it is not asked again. */
@@ -16,6 +18,18 @@ enum file_lack {
 	LACK_CACHESTAT = 32 /* cachestat(2) */
 };
 
+/*
+ * The last long run of data that was found.  Looking for its end takes long
+ * where the kernel walks through every page (tmpfs), and it would be looked
+ * for again by each request in it.  It holds until the file changes, and is
+ * safe when that is missed: data is what nobody need know of.
+ */
+struct known_data {
+	pthread_mutex_t lock; /* of all below */
+	uint64_t start, end;
+	struct timespec changed; /* the file's ctime */
+};
+
 struct file {
 	struct backend backend; /* first */
 	int fd;
@@ -26,6 +40,7 @@ struct file {
 	int try_flags;  /* of preadv2 and pwritev2 on a loop */
 	atomic_uint lacks;
 	atomic_bool sparse; /* there may be holes */
+	struct known_data known;
 };
 
 static inline bool
@@ -51,6 +66,7 @@ bool file_in_cache(struct file *f, uint64_t offset, size_t len);
 
 /* Whether holes can be found, and whether there are any. */
 void file_map_facts(struct file *f);
+void file_map_free(struct file *f);
 
 /* Sizes, alignment and capabilities as the kernel tells them. */
 void file_facts(struct file *f, const struct stat *st, bool writable);

@@ -379,6 +379,37 @@ TEST(a_block_device_is_all_data)
 	loopdev_end(&l);
 }
 
+/*
+ * Where a run of data ends is known until the file changes, whoever changes
+ * it; a change so soon after the look that no clock shows it is waited out.
+ */
+TEST(a_long_run_of_data_is_looked_for_once_until_the_file_changes)
+{
+	struct backend *b;
+	struct file *f;
+
+	begin(4 * MIB);
+	fill(0, 4 * MIB);
+	b = serve(4 * MIB, false);
+	f = (struct file *)b;
+	CHECK_STR(map(b, 4096, MIB), "data 4190208");
+	CHECK(f->known.start == 4096 && f->known.end == 4 * MIB);
+	f->known.end = 3 * MIB; /* as if: to see that it is believed */
+	CHECK_STR(map(b, 2 * MIB, MIB), "data 1048576");
+	CHECK_STR(map(b, 2 * MIB, 2 * MIB), "data 2097152");
+	CHECK_STR(map(b, 0, 1), "data 4194304");
+	usleep(20000);
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, MIB,
+	    MIB) == 0)
+		CHECK_STR(map(b, 0, 4 * MIB),
+		    "data 1048576, hole 1048576, data 2097152");
+	usleep(20000);
+	CHECK(ftruncate(fd, 3 * MIB) == 0);
+	CHECK_STR(map(b, 2 * MIB, 2 * MIB), "data 1048576");
+	CHECK_STR(map(b, 3 * MIB, 1), "error 5");
+	end(b);
+}
+
 static void
 run_all(void)
 {
@@ -396,6 +427,7 @@ run_all(void)
 	RUN(looking_for_holes_is_left_to_a_worker);
 	RUN(a_delayed_backend_is_as_sparse_as_what_is_in_it);
 	RUN(a_search_that_fails_is_an_error_or_all_is_data);
+	RUN(a_long_run_of_data_is_looked_for_once_until_the_file_changes);
 }
 
 int
