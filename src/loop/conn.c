@@ -8,6 +8,7 @@
 #include "loop/connpriv.h"
 #include "loop/host.h"
 #include "loop/limits.h"
+#include "loop/refusals.h"
 #include "loop/server.h"
 
 #define CONN_HAGGLING_TIME 1. /* seconds, when the server ends */
@@ -81,6 +82,8 @@ conn_end(struct conn *c, const char *reason)
 
 	ev_io_stop(l->ev, &c->io);
 	ev_timer_stop(l->ev, &c->timer);
+	if (session_refused(c->session) && !c->refused)
+		conn_refused(c, NULL, 0, reason);
 	log_end_of(c, reason);
 	swallow(c);
 	close(c->fd);
@@ -89,6 +92,14 @@ conn_end(struct conn *c, const char *reason)
 	limits_leave(l->server->limits, &c->peer);
 	server_descriptor_freed(l->server);
 	conn_reap(c);
+}
+
+void
+conn_refused(struct conn *c, const char *name, size_t len, const char *reason)
+{
+	c->refused = true;
+	refusals_log(c->loop->server->refusals, name != NULL ? REFUSED_EXPORT :
+	    REFUSED_HANDSHAKE, &c->peer, name, len, reason);
 }
 
 void
@@ -126,8 +137,10 @@ on_timer(struct ev_loop *ev, ev_timer *w, int revents)
 		conn_end(c, session_reason(c->session));
 	else if (c->stopping)
 		conn_end(c, session_reason(c->session));
-	else
+	else {
+		conn_refused(c, NULL, 0, "handshake took too long");
 		conn_end(c, "handshake took too long");
+	}
 }
 
 void

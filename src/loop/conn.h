@@ -27,6 +27,7 @@ struct conn {
 	bool runnable; /* is in the loop's list of those */
 	bool stopping; /* to be closed as soon as nothing is in flight */
 	bool logged;   /* a line was logged when it began to be served */
+	bool refused;  /* a line was logged when it was refused */
 	enum conn_state state;
 	enum session_verdict verdict;
 	struct loop *loop;
@@ -51,6 +52,11 @@ void conn_runnable(struct conn *c);
 
 /* One turn: run the session on what is there, send, watch. */
 void conn_run(struct conn *c);
+
+/* Log, at a bounded rate, that it was refused a handshake or an export, whose
+ * name has len bytes (NULL: none). */
+void conn_refused(struct conn *c, const char *name, size_t len,
+    const char *reason);
 
 /* End it when what is in flight is answered; the reason is static text. */
 void conn_shutdown(struct conn *c, const char *reason);

@@ -25,25 +25,13 @@ struct acquire {
 };
 
 static void
-log_refused(const struct acquire *a)
-{
-	struct log_line l;
-
-	log_begin(&l, LEVEL_INFO, "refused");
-	log_str(&l, "client", a->conn->peer.text);
-	log_bytes(&l, "export", a->name, a->len);
-	log_str(&l, "reason", a->why.text);
-	log_end(&l);
-}
-
-static void
 acquired(struct job *job)
 {
 	struct acquire *a = CONTAINER(job, struct acquire, job);
 	struct conn *c = a->conn;
 
 	if (a->refusal != REFUSE_NOT)
-		log_refused(a);
+		conn_refused(c, a->name, a->len, a->why.text);
 	session_acquired(c->session, a->refusal, a->generation, a->why.text);
 	free(a);
 	conn_run(c);

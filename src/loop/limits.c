@@ -1,7 +1,4 @@
-/*
- * limits: a tree of addresses that have connections.  An IPv6 client has a
- * whole /64 to choose its address from, so that is what is counted.
- */
+/* limits: a tree of addresses, or networks of them, that have connections. */
 #include <bsd/sys/tree.h>
 
 #include <pthread.h>
@@ -9,10 +6,11 @@
 #include <string.h>
 
 #include "loop/limits.h"
+#include "loop/peer.h"
 
 struct address {
 	RB_ENTRY(address) link;
-	uint8_t bytes[16];
+	struct network_key key;
 	uint64_t count;
 };
 
@@ -27,7 +25,7 @@ struct limits {
 static int
 compare(struct address *a, struct address *b)
 {
-	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+	return memcmp(&a->key, &b->key, sizeof(a->key));
 }
 
 RB_PROTOTYPE(addresses, address, link, compare)
@@ -62,26 +60,12 @@ limits_free(struct limits *l)
 	free(l);
 }
 
-static void
-key_of(struct address *key, const struct peer *p)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	memset(key, 0, sizeof(*key));
-	if (p->is_unix)
-		return;
-	memcpy(key->bytes, p->addr, sizeof(key->bytes));
-	if (memcmp(p->addr, mapped, sizeof(mapped)) != 0)
-		memset(key->bytes + 8, 0, 8);
-}
-
 /* Locked. */
 static enum limit
 count(struct limits *l, const struct peer *p, uint64_t per_address)
 {
-	struct address key, *a;
+	struct address key = { .key = peer_network(p) }, *a;
 
-	key_of(&key, p);
 	a = RB_FIND(addresses, &l->addresses, &key);
 	if (a == NULL) {
 		if ((a = malloc(sizeof(*a))) == NULL)
@@ -112,9 +96,8 @@ limits_enter(struct limits *l, const struct peer *p, uint64_t total,
 void
 limits_leave(struct limits *l, const struct peer *p)
 {
-	struct address key, *a;
+	struct address key = { .key = peer_network(p) }, *a;
 
-	key_of(&key, p);
 	pthread_mutex_lock(&l->lock);
 	l->total--;
 	a = RB_FIND(addresses, &l->addresses, &key);

@@ -14,6 +14,7 @@
 #include "loop/listenpriv.h"
 #include "loop/loop.h"
 #include "loop/peer.h"
+#include "loop/refusals.h"
 #include "loop/server.h"
 
 #define ACCEPT_BATCH 64  /* connections per wake-up, for fairness */
@@ -75,21 +76,6 @@ limit_text(enum limit limit)
 	}
 }
 
-/* At most a line a second: a flood of clients is none of lines. */
-static void
-refuse(struct listeners *l, const struct peer *p, const char *why)
-{
-	ev_tstamp now = ev_now(l->ev);
-
-	l->refused++;
-	if (now - l->refused_at < 1.)
-		return;
-	log_warning("refused", "%llu connections since the last line, this "
-	    "one from %s: %s", (unsigned long long)l->refused, p->text, why);
-	l->refused = 0;
-	l->refused_at = now;
-}
-
 static void
 hand_over(struct listeners *l, int fd, const struct sockaddr_storage *ss)
 {
@@ -103,7 +89,8 @@ hand_over(struct listeners *l, int fd, const struct sockaddr_storage *ss)
 		limit = limits_enter(l->server->limits, &peer,
 		    st->config.max_connections, st->config.max_per_address);
 	if (limit != LIMIT_NONE) {
-		refuse(l, &peer, limit_text(limit));
+		refusals_log(l->server->refusals, REFUSED_LIMIT, &peer, NULL,
+		    0, limit_text(limit));
 		close(fd);
 		free(a);
 	} else {

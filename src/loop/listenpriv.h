@@ -26,8 +26,6 @@ struct listeners {
 	atomic_bool paused;
 	bool short_said;  /* that descriptors are out; until they are not */
 	bool closed;
-	uint64_t refused; /* connections since the last line about it */
-	ev_tstamp refused_at;
 };
 
 /* Close the sockets and remove those of the file system. */

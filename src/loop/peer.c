@@ -49,3 +49,17 @@ peer_from(struct peer *p, const struct sockaddr_storage *ss)
 		break;
 	}
 }
+
+struct network_key
+peer_network(const struct peer *p)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	struct network_key key = { 0 };
+
+	if (p->is_unix)
+		return key;
+	memcpy(key.bytes, p->addr, sizeof(key.bytes));
+	if (memcmp(p->addr, mapped, sizeof(mapped)) != 0)
+		memset(key.bytes + 8, 0, 8);
+	return key;
+}

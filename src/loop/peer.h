@@ -8,4 +8,13 @@
 
 void peer_from(struct peer *p, const struct sockaddr_storage *ss);
 
+/*
+ * What is counted as one client: an IPv6 client has a whole /64 to choose its
+ * address from; all unix sockets are one.
+ */
+struct network_key {
+	uint8_t bytes[16];
+};
+struct network_key peer_network(const struct peer *p);
+
 #endif

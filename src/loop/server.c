@@ -14,6 +14,7 @@
 #include "loop/listen.h"
 #include "loop/loop.h"
 #include "loop/notify.h"
+#include "loop/refusals.h"
 #include "loop/server.h"
 #include "loop/workers.h"
 #include "spool/state.h"
@@ -67,8 +68,9 @@ make_parts(struct server *s, const struct config *c, struct diag *d)
 	if (s->registry == NULL)
 		return -1;
 	s->limits = limits_new(d);
+	s->refusals = refusals_new(d);
 	s->workers = workers_new((unsigned)c->workers, d);
-	if (s->limits == NULL || s->workers == NULL)
+	if (s->limits == NULL || s->refusals == NULL || s->workers == NULL)
 		return -1;
 	if (make_loops(s, thread_count(c), d) == -1)
 		return -1;
@@ -113,6 +115,7 @@ server_free(struct server *s)
 	registry_free(s->registry);
 	stats_close(s->stats);
 	limits_free(s->limits);
+	refusals_free(s->refusals);
 	settings_unref(s->settings);
 	pthread_mutex_destroy(&s->lock);
 	close(s->statefd);
@@ -302,10 +305,12 @@ server_run(struct server *s, void (*ready)(void *arg), void *arg)
 		log_error("start", "%s", d.text);
 		_exit(1); /* some threads may run: no orderly way back */
 	}
+	refusals_start(s->refusals, s->loops[0]->ev);
 	listeners_start(s->listeners, s);
 	notify("READY=1");
 	ready(arg);
 	loop_run(s->loops[0]);
+	refusals_stop(s->refusals);
 	finish(s);
 	log_info("stopped", "all connections have ended");
 	return s->status;

@@ -28,6 +28,7 @@ struct server {
 	struct stats *stats;
 	struct registry *registry;
 	struct limits *limits;
+	struct refusals *refusals;
 	struct budget budget;
 	struct workers *workers;
 	struct keeper *keeper;

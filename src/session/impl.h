@@ -92,6 +92,7 @@ struct session {
 	enum phase phase;
 	const char *reason;
 	bool stopping; /* session_shutdown() was called */
+	bool refused;  /* see session_refused() */
 
 	unsigned char carry[32]; /* an incomplete header */
 	size_t carried;

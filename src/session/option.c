@@ -12,7 +12,9 @@ option_abort(struct session *s)
 {
 	if (option_reply(s, NBD_REP_ACK, NULL, 0) == -1)
 		return session_close(s, "out of memory");
-	return session_close(s, "client aborted the negotiation");
+	session_close(s, "client aborted the negotiation");
+	s->refused = false; /* as it wished */
+	return STEP_CLOSE;
 }
 
 static enum step

@@ -175,8 +175,10 @@ step_skip(struct session *s, struct input *in, enum phase next)
 enum step
 session_close(struct session *s, const char *reason)
 {
-	if (s->phase != PHASE_CLOSED)
+	if (s->phase != PHASE_CLOSED) {
 		s->reason = reason;
+		s->refused = s->generation == NULL && !s->stopping;
+	}
 	s->phase = PHASE_CLOSED;
 	return STEP_CLOSE;
 }
@@ -232,6 +234,12 @@ const struct generation *
 session_generation(const struct session *s)
 {
 	return s->generation;
+}
+
+bool
+session_refused(const struct session *s)
+{
+	return s->refused;
 }
 
 const char *

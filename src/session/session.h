@@ -117,6 +117,9 @@ bool session_quiet(const struct session *s);
 bool session_in_transmission(const struct session *s);
 const struct generation *session_generation(const struct session *s);
 
+/* It has closed a handshake that the client would have gone on with. */
+bool session_refused(const struct session *s);
+
 /* Why it wanted to close; static text, never NULL after SESSION_CLOSE. */
 const char *session_reason(const struct session *s);
 

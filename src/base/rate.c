@@ -1,0 +1,73 @@
+/* rate: windows of a minute that begin with a line. */
+#include "base/rate.h"
+
+void
+rate_init(struct rate *r, unsigned limit)
+{
+	*r = (struct rate) { .limit = limit };
+	pthread_mutex_init(&r->lock, NULL);
+}
+
+void
+rate_destroy(struct rate *r)
+{
+	pthread_mutex_destroy(&r->lock);
+}
+
+/* Locked: the minute is given up; what it held back. */
+static uint64_t
+end(struct rate *r)
+{
+	uint64_t more = r->more;
+
+	r->passed = 0;
+	r->more = 0;
+	r->since = 0;
+	return more;
+}
+
+static bool
+is_over(const struct rate *r, uint64_t now)
+{
+	return r->since != 0 && now - r->since >= RATE_MINUTE;
+}
+
+bool
+rate_take(struct rate *r, uint64_t now, uint64_t *more)
+{
+	bool passes;
+
+	pthread_mutex_lock(&r->lock);
+	*more = is_over(r, now) ? end(r) : 0;
+	if (r->since == 0)
+		r->since = now;
+	passes = r->passed < r->limit;
+	if (passes)
+		r->passed++;
+	else
+		r->more++;
+	pthread_mutex_unlock(&r->lock);
+	return passes;
+}
+
+uint64_t
+rate_over(struct rate *r, uint64_t now)
+{
+	uint64_t more;
+
+	pthread_mutex_lock(&r->lock);
+	more = is_over(r, now) ? end(r) : 0;
+	pthread_mutex_unlock(&r->lock);
+	return more;
+}
+
+uint64_t
+rate_rest(struct rate *r)
+{
+	uint64_t more;
+
+	pthread_mutex_lock(&r->lock);
+	more = end(r);
+	pthread_mutex_unlock(&r->lock);
+	return more;
+}
