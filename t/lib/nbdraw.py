@@ -7,7 +7,7 @@ nbdraw: NBD byte by byte, to prove the protocol's rules one at a time.
 	nbdraw.py images DIRECTORY		make the images the cases expect
 	nbdraw.py cases				list all cases
 
-A case is a function in rules/*.py or hostile.py named after its rule.  Exit
+A case is a function in rules/*.py, hostile.py or cves.py named after its rule.  Exit
 status 0: the rule holds, 1: it does not, 77: it cannot be tested here.
 
 Keys: pid=N (the daemon), images=DIR, spool=DIR, unix=PATH; some cases take
@@ -125,7 +125,8 @@ class Server:
 # --- running a case ----------------------------------------------------------
 
 def cases():
-	"""All cases by name: XX_nn of rules/*.py, and hostile.CASES."""
+	"""All cases by name: XX_nn of rules/*.py, hostile.CASES, and CVE_* of
+	cves.py."""
 	here = os.path.dirname(os.path.abspath(__file__))
 	found = {}
 	for path in sorted(glob.glob(here + "/rules/*.py")):
@@ -135,6 +136,9 @@ def cases():
 				found[key] = value
 	for case in importlib.import_module("hostile").CASES:
 		found[case.__name__] = case
+	for key, value in vars(importlib.import_module("cves")).items():
+		if key.startswith("CVE_"):
+			found[key] = value
 	return found
 
 
