@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "loop/connlog.h"
 #include "loop/connpriv.h"
 #include "loop/host.h"
 #include "loop/limits.h"
@@ -16,25 +17,11 @@
 static void
 log_end_of(const struct conn *c, const char *reason)
 {
-	const struct generation *g = session_generation(c->session);
-	struct stats_counters *n;
-	struct log_line l;
+	const struct stats_counters *n = c->stats_slot == STATS_NOWHERE ? NULL :
+	    stats_conn_counters(c->loop->server->stats, c->stats_slot);
 
-	log_begin(&l, c->logged ? LEVEL_INFO : LEVEL_DEBUG, "disconnected");
-	log_str(&l, "client", c->peer.text);
-	if (g != NULL) {
-		log_str(&l, "export", g->name);
-		log_num(&l, "generation", g->number);
-		log_str(&l, "mode", mode_names[g->record.mode]);
-	}
-	if (c->stats_slot != STATS_NOWHERE) {
-		n = stats_conn_counters(c->loop->server->stats, c->stats_slot);
-		log_num(&l, "read", atomic_load(&n->bytes_read));
-		log_num(&l, "written", atomic_load(&n->bytes_written));
-		log_num(&l, "errors", atomic_load(&n->errors));
-	}
-	log_str(&l, "reason", reason);
-	log_end(&l);
+	connlog_end(&c->peer, session_generation(c->session), n,
+	    c->logged ? LEVEL_INFO : LEVEL_DEBUG, reason);
 }
 
 /* The one destructor: nothing of the session is with a worker any more. */

@@ -30,42 +30,17 @@ struct start {
 	struct server *server;
 };
 
-static int
-override(struct config *c, const struct daemon_options *o, struct diag *d)
-{
-	for (size_t i = 0; i < o->count; i++)
-		if (keys_set(config_keys, c, o->overrides[i].name,
-		    o->overrides[i].value, d) == -1)
-			return diag_prefix(d, "option --%s",
-			    o->overrides[i].name);
-	if (o->verbose)
-		c->log_level = LEVEL_DEBUG;
-	return 0;
-}
-
-/* The file, then the options: also what SIGHUP does. */
+/* What SIGHUP does. */
 static struct settings *
 load(void *arg, struct diag *d)
 {
-	const struct daemon_options *o = arg;
-	struct settings *s = NULL;
-	struct config c;
-
-	config_init(&c);
-	if (config_read(&c, o->places.conf, o->places.conf_given, d) == 0 &&
-	    override(&c, o, d) == 0 && config_check(&c, d) == 0) {
-		s = settings_new(&c);
-		if (s == NULL)
-			diag_errno(d, "cannot keep the configuration");
-	}
-	config_clear(&c);
-	return s;
+	return settings_load(arg, d);
 }
 
 static int
 step_settings(struct start *s, struct diag *d)
 {
-	s->settings = load((void *)s->options, d);
+	s->settings = settings_load(s->options, d);
 	if (s->settings == NULL)
 		return -1;
 	log_open(s->settings->config.log == CONFIG_LOG_SYSLOG, "nbdmuxd");

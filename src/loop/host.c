@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "loop/conn.h"
+#include "loop/connlog.h"
 #include "loop/host.h"
 #include "loop/server.h"
 #include "loop/workers.h"
@@ -125,26 +125,13 @@ host_catalog(void *arg)
 	return registry_catalog(c->loop->server->registry);
 }
 
-static void
-log_connected(const struct conn *c, const struct generation *g)
-{
-	struct log_line l;
-
-	log_begin(&l, LEVEL_INFO, "connected");
-	log_str(&l, "client", c->peer.text);
-	log_str(&l, "export", g->name);
-	log_num(&l, "generation", g->number);
-	log_str(&l, "mode", mode_names[g->record.mode]);
-	log_end(&l);
-}
-
 static struct stats_counters *
 host_entered(void *arg, struct generation *g)
 {
 	struct conn *c = arg;
 	struct stats *stats = c->loop->server->stats;
 
-	log_connected(c, g);
+	connlog_begin(&c->peer, g);
 	c->logged = true;
 	c->stats_slot = stats_conn_open(stats, g->stats_slot, g->name,
 	    g->number, c->peer.text, clock_now(CLOCK_REALTIME));

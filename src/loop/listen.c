@@ -1,6 +1,4 @@
 /* listen: accepting, with limits, and pausing while descriptors are out. */
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -18,7 +16,6 @@
 #include "loop/server.h"
 
 #define ACCEPT_BATCH 64  /* connections per wake-up, for fairness */
-#define KEEPIDLE_MAX 32767 /* s, the kernel's */
 #define ACCEPT_PAUSE 1.  /* seconds, unless a descriptor is freed before */
 
 /* A new connection on its way to its loop. */
@@ -36,31 +33,6 @@ arrived(struct job *job)
 
 	conn_open(a->loop, a->fd, &a->peer);
 	free(a);
-}
-
-/*
- * A reply is sent when it is ready, and a peer that vanished without a word
- * is found within the time of "keepalive": idle, by probes; with data on its
- * way, by TCP_USER_TIMEOUT.
- */
-static void
-tune(int fd, unsigned keepalive)
-{
-	int on = 1, count = 5;
-	int idle = keepalive < KEEPIDLE_MAX * 2 ? (int)keepalive / 2 :
-	    KEEPIDLE_MAX;
-	int interval = (int)keepalive / 12;
-	unsigned ms = keepalive * 1000 / 6 * 5;
-
-	if (interval < 1)
-		interval = 1;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval,
-	    sizeof(interval));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
-	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
 }
 
 static const char *
@@ -95,7 +67,7 @@ hand_over(struct listeners *l, int fd, const struct sockaddr_storage *ss)
 		free(a);
 	} else {
 		if (!peer.is_unix)
-			tune(fd, (unsigned)st->config.keepalive);
+			peer_tune(fd, (unsigned)st->config.keepalive);
 		a->loop = server_loop(l->server);
 		a->fd = fd;
 		a->peer = peer;

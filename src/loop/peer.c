@@ -1,6 +1,7 @@
-/* peer: sockaddr to address bytes and text. */
+/* peer: sockaddr to address bytes and text, and what TCP is told. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,8 @@
 #include <bsd/string.h>
 
 #include "loop/peer.h"
+
+#define KEEPIDLE_MAX 32767 /* s, the kernel's */
 
 static void
 from_inet(struct peer *p, const struct sockaddr_in *sin)
@@ -62,4 +65,29 @@ peer_network(const struct peer *p)
 	if (memcmp(p->addr, mapped, sizeof(mapped)) != 0)
 		memset(key.bytes + 8, 0, 8);
 	return key;
+}
+
+/*
+ * A reply is sent when it is ready, and a peer that vanished without a word
+ * is found within the time of "keepalive": idle, by probes; with data on its
+ * way, by TCP_USER_TIMEOUT.
+ */
+void
+peer_tune(int fd, unsigned keepalive)
+{
+	int on = 1, count = 5;
+	int idle = keepalive < KEEPIDLE_MAX * 2 ? (int)keepalive / 2 :
+	    KEEPIDLE_MAX;
+	int interval = (int)keepalive / 12;
+	unsigned ms = keepalive * 1000 / 6 * 5;
+
+	if (interval < 1)
+		interval = 1;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval,
+	    sizeof(interval));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
 }

@@ -17,4 +17,7 @@ struct network_key {
 };
 struct network_key peer_network(const struct peer *p);
 
+/* Options of a TCP socket; keepalive is the key "keepalive", in seconds. */
+void peer_tune(int fd, unsigned keepalive);
+
 #endif

@@ -1,7 +1,8 @@
-/* settings: a refcounted configuration. */
+/* settings: a refcounted configuration, and how it is come by. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "loop/settings.h"
 
 struct settings *
@@ -31,4 +32,34 @@ settings_unref(struct settings *s)
 		return;
 	config_clear(&s->config);
 	free(s);
+}
+
+static int
+override(struct config *c, const struct daemon_options *o, struct diag *d)
+{
+	for (size_t i = 0; i < o->count; i++)
+		if (keys_set(config_keys, c, o->overrides[i].name,
+		    o->overrides[i].value, d) == -1)
+			return diag_prefix(d, "option --%s",
+			    o->overrides[i].name);
+	if (o->verbose)
+		c->log_level = LEVEL_DEBUG;
+	return 0;
+}
+
+struct settings *
+settings_load(const struct daemon_options *o, struct diag *d)
+{
+	struct settings *s = NULL;
+	struct config c;
+
+	config_init(&c);
+	if (config_read(&c, o->places.conf, o->places.conf_given, d) == 0 &&
+	    override(&c, o, d) == 0 && config_check(&c, d) == 0) {
+		s = settings_new(&c);
+		if (s == NULL)
+			diag_errno(d, "cannot keep the configuration");
+	}
+	config_clear(&c);
+	return s;
 }

@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "loop/daemon.h"
 #include "spool/config.h"
 
 struct settings {
@@ -16,6 +17,8 @@ struct settings {
 
 /* Takes the config over (c is cleared then).  NULL when memory ran out. */
 struct settings *settings_new(struct config *c);
+/* The file, then the options over it.  NULL with d set. */
+struct settings *settings_load(const struct daemon_options *o, struct diag *d);
 struct settings *settings_ref(struct settings *s);
 void settings_unref(struct settings *s); /* NULL is allowed */
 

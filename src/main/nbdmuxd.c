@@ -9,10 +9,12 @@
 #include <bsd/unistd.h>
 
 #include "loop/daemon.h"
+#include "loop/stdio.h"
 #include "spool/config.h"
 
 #define OPT_VERSION 256
 #define OPT_HELP 257
+#define OPT_STDIO 258
 #define OPT_KEY 512 /* and the row of config_keys above it */
 
 extern char **environ;
@@ -25,6 +27,7 @@ static const struct option fixed[] = {
 	{ "daemonize", no_argument, NULL, 'd' },
 	{ "test", no_argument, NULL, 't' },
 	{ "verbose", no_argument, NULL, 'v' },
+	{ "stdio", required_argument, NULL, OPT_STDIO },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ 0 },
@@ -39,6 +42,8 @@ help(void)
 	if (keys_help(config_keys, &b) == -1)
 		err(1, "cannot print the help");
 	printf("usage: nbdmuxd [-fdtv] [-C FILE] [-s SPOOL] [-S STATE] "
+	    "[--KEY=VALUE ...]\n"
+	    "       nbdmuxd --stdio NAME [-v] [-C FILE] [-s SPOOL] "
 	    "[--KEY=VALUE ...]\n\n"
 	    "Serves the disk images named in the spool directory over NBD.\n\n"
 	    "  -C, --config=FILE   configuration [%s]\n"
@@ -50,6 +55,9 @@ help(void)
 	    "  -t, --test          check the configuration and the spool, "
 	    "and exit\n"
 	    "  -v, --verbose       log everything\n"
+	    "      --stdio=NAME    serve one client of that export on standard "
+	    "input and\n"
+	    "                      output, and exit\n"
 	    "      --version       print the version\n"
 	    "      --help          print this\n\n"
 	    "Every key of the configuration is an option as well:\n%s\n"
@@ -65,6 +73,8 @@ usage(void)
 {
 	fprintf(stderr, "usage: nbdmuxd [-fdtv] [-C FILE] [-s SPOOL] "
 	    "[-S STATE] [--KEY=VALUE ...]\n"
+	    "       nbdmuxd --stdio NAME [-v] [-C FILE] [-s SPOOL] "
+	    "[--KEY=VALUE ...]\n"
 	    "nbdmuxd --help lists all keys\n");
 	exit(2);
 }
@@ -81,12 +91,16 @@ copy_arguments(int argc, char **argv)
 	return copy;
 }
 
-/* Returns whether the spool is to be tested only. */
-static bool
-parse(int argc, char **argv, struct daemon_options *o,
+/* What the options ask for beside a daemon. */
+struct asked {
+	bool test;
+	const char *stdio; /* the export's name, or NULL */
+};
+
+static void
+parse(int argc, char **argv, struct daemon_options *o, struct asked *asked,
     struct override *overrides, const struct option *options)
 {
-	bool test = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "C:s:S:fdtv", options, NULL)) !=
@@ -109,10 +123,13 @@ parse(int argc, char **argv, struct daemon_options *o,
 			o->background = true;
 			break;
 		case 't':
-			test = true;
+			asked->test = true;
 			break;
 		case 'v':
 			o->verbose = true;
+			break;
+		case OPT_STDIO:
+			asked->stdio = optarg;
 			break;
 		case OPT_VERSION:
 			printf("nbdmuxd (nbdmux) %s\n", NBDMUX_VERSION);
@@ -131,7 +148,9 @@ parse(int argc, char **argv, struct daemon_options *o,
 	}
 	if (optind != argc)
 		usage();
-	return test;
+	if (asked->stdio != NULL && (asked->test || o->background))
+		errx(2, "--stdio serves here and now; it goes neither with -t "
+		    "nor with -d");
 }
 
 int
@@ -141,6 +160,7 @@ main(int argc, char **argv)
 	char **args = copy_arguments(argc, argv);
 	struct override *overrides = calloc((size_t)argc, sizeof(*overrides));
 	struct option *options = keys_options(config_keys, fixed, OPT_KEY);
+	struct asked asked = { 0 };
 	int status;
 
 	if (args == NULL || overrides == NULL || options == NULL)
@@ -148,8 +168,9 @@ main(int argc, char **argv)
 	setproctitle_init(argc, argv, environ);
 	places_init(&o.places);
 	o.overrides = overrides;
-	status = parse(argc, args, &o, overrides, options) ?
-	    daemon_test(&o) : daemon_run(&o);
+	parse(argc, args, &o, &asked, overrides, options);
+	status = asked.stdio != NULL ? stdio_run(&o, asked.stdio) :
+	    asked.test ? daemon_test(&o) : daemon_run(&o);
 	free(options);
 	free(overrides);
 	for (int i = 0; i < argc; i++)

@@ -282,22 +282,47 @@ out:
 	return rc;
 }
 
+/* What was read, or none of it. */
+static int
+finish(struct reading *r, int rc, struct view **out)
+{
+	buf_free(&r->text);
+	if (rc == -1) {
+		view_free(r->view);
+		return -1;
+	}
+	*out = r->view;
+	return 0;
+}
+
+static void
+begin(struct reading *r, int dirfd, struct view **out)
+{
+	memset(r, 0, sizeof(*r));
+	r->dirfd = dirfd;
+	r->now = clock_now(CLOCK_REALTIME);
+	buf_init(&r->text, RECORD_FILE_MAX);
+	*out = NULL;
+}
+
 int
 view_read(int dirfd, const struct view *old, struct view **out,
     struct diag *d)
 {
-	struct reading r = { .dirfd = dirfd,
-		.now = clock_now(CLOCK_REALTIME) };
-	int rc;
+	struct reading r;
 
-	*out = NULL;
-	buf_init(&r.text, RECORD_FILE_MAX);
-	rc = read_all(&r, old, d);
-	buf_free(&r.text);
-	if (rc == -1) {
-		view_free(r.view);
-		return -1;
-	}
-	*out = r.view;
-	return 0;
+	begin(&r, dirfd, out);
+	return finish(&r, read_all(&r, old, d), out);
+}
+
+int
+view_read_name(int dirfd, const char *name, struct view **out,
+    struct diag *d)
+{
+	struct reading r;
+
+	begin(&r, dirfd, out);
+	r.view = calloc(1, sizeof(*r.view));
+	return finish(&r, r.view == NULL ? no_memory(d) :
+	    take(&r, name, NULL, d), out);
 }

@@ -43,6 +43,9 @@ struct view {
  */
 int view_read(int dirfd, const struct view *old, struct view **out,
     struct diag *d);
+/* A view of one export alone: that of NAME.ini, or of none when it is away. */
+int view_read_name(int dirfd, const char *name, struct view **out,
+    struct diag *d);
 void view_free(struct view *v); /* NULL is allowed */
 
 const struct view_entry *view_find(const struct view *v, const char *name);

@@ -254,6 +254,26 @@ TEST(additions_changes_and_removals_show)
 	dir_remove(&dir);
 }
 
+TEST(a_name_alone_is_a_view_of_its_own)
+{
+	struct view *v = NULL;
+	struct diag d;
+
+	dir_make(&dir);
+	dir_put(&dir, "a.ini", "[export]\nimage = /a\n");
+	dir_put(&dir, "b.ini", "rubbish\n");
+	CHECK(view_read_name(dir.fd, "a", &v, &d) == 0);
+	CHECK(v->count == 1 && v->nkick == 0);
+	CHECK_STR(error_of(v, "a"), "GOOD");
+	view_free(v);
+	CHECK(view_read_name(dir.fd, "b", &v, &d) == 0);
+	CHECK(v->count == 1 && strncmp(error_of(v, "b"), "b.ini:1: ", 9) == 0);
+	view_free(v);
+	CHECK(view_read_name(dir.fd, "c", &v, &d) == 0 && v->count == 0);
+	view_free(v);
+	dir_remove(&dir);
+}
+
 TEST(a_directory_that_was_removed_is_not_an_empty_one)
 {
 	struct view *v = NULL;
@@ -424,6 +444,7 @@ main(void)
 	RUN(old_times_on_a_new_file_do_not_deceive);
 	RUN(times_in_the_future_are_never_trusted);
 	RUN(additions_changes_and_removals_show);
+	RUN(a_name_alone_is_a_view_of_its_own);
 	RUN(a_directory_that_was_removed_is_not_an_empty_one);
 	RUN(a_directory_that_may_not_be_read_is_an_error_not_bad_entries);
 	RUN(a_file_without_permission_is_bad_until_it_gets_it);

@@ -1,0 +1,40 @@
+/* connlog: who came and who went, as lines of the log. */
+#include "loop/connlog.h"
+
+static void
+add_export(struct log_line *l, const struct generation *g)
+{
+	log_str(l, "export", g->name);
+	log_num(l, "generation", g->number);
+	log_str(l, "mode", mode_names[g->record.mode]);
+}
+
+void
+connlog_begin(const struct peer *p, const struct generation *g)
+{
+	struct log_line l;
+
+	log_begin(&l, LEVEL_INFO, "connected");
+	log_str(&l, "client", p->text);
+	add_export(&l, g);
+	log_end(&l);
+}
+
+void
+connlog_end(const struct peer *p, const struct generation *g,
+    const struct stats_counters *n, enum log_level level, const char *reason)
+{
+	struct log_line l;
+
+	log_begin(&l, level, "disconnected");
+	log_str(&l, "client", p->text);
+	if (g != NULL)
+		add_export(&l, g);
+	if (n != NULL) {
+		log_num(&l, "read", atomic_load(&n->bytes_read));
+		log_num(&l, "written", atomic_load(&n->bytes_written));
+		log_num(&l, "errors", atomic_load(&n->errors));
+	}
+	log_str(&l, "reason", reason);
+	log_end(&l);
+}

@@ -1,0 +1,104 @@
+/*
+ * stdioopen: what standard input and output are.  Their flags are shared with
+ * whoever else has them open, so they stay as they are.
+ */
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bsd/string.h>
+
+#include "loop/peer.h"
+#include "loop/stdiopriv.h"
+
+static int
+option(int fd, int name)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, name, &value, &len) == -1 ? -1 :
+	                                                             value;
+}
+
+static int
+check_socket(int fd, const char *which, struct diag *d)
+{
+	if (option(fd, SO_TYPE) != SOCK_STREAM)
+		return diag_set(d, "%s is a socket of datagrams; NBD needs a "
+		    "stream", which);
+	if (option(fd, SO_ACCEPTCONN) == 1)
+		return diag_set(d, "%s is a listening socket; --stdio wants one "
+		    "client's (inetd: nowait; systemd: Accept=yes)", which);
+	return 0;
+}
+
+static int
+look(int fd, const char *which, bool *is_socket, mode_t *mode, struct diag *d)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return diag_set(d, "%s is not open", which);
+	*is_socket = S_ISSOCK(st.st_mode);
+	*mode = st.st_mode;
+	return *is_socket ? check_socket(fd, which, d) : 0;
+}
+
+/*
+ * A pipe opened once more has flags of its own.  That may be forbidden; then
+ * the pipe's guarantees have to do (pipe(7), PIPE_BUF).
+ */
+static void
+own_pipe(struct stdio *h)
+{
+	int fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+
+	h->way = STDIO_PIPE;
+	if (fd == -1)
+		return;
+	h->out = fd;
+	h->way = STDIO_PLAIN;
+}
+
+/* Who is there: an address if there is one, else whoever started us. */
+static void
+find_peer(struct stdio *h)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	memset(&ss, 0, sizeof(ss));
+	if (h->in_socket &&
+	    getpeername(h->in, (struct sockaddr *)&ss, &len) == 0) {
+		peer_from(&h->peer, &ss);
+		return;
+	}
+	h->peer.is_unix = true;
+	strlcpy(h->peer.text, "stdio", sizeof(h->peer.text));
+}
+
+int
+stdio_open(struct stdio *h, struct diag *d)
+{
+	bool socket_out;
+	mode_t mode;
+
+	h->in = STDIN_FILENO;
+	h->out = STDOUT_FILENO;
+	if (look(h->in, "standard input", &h->in_socket, &mode, d) == -1 ||
+	    look(h->out, "standard output", &socket_out, &mode, d) == -1)
+		return -1;
+	find_peer(h);
+	if (socket_out)
+		h->way = STDIO_SOCKET;
+	else if (S_ISFIFO(mode))
+		own_pipe(h);
+	else
+		h->way = STDIO_PLAIN;
+	return 0;
+}
