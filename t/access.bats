@@ -54,3 +54,82 @@ refusals()
 	[ "$(refusals handshake | wc -l)" -eq 200 ]
 	[ "$(refusals export | wc -l)" -eq 100 ]
 }
+
+# knock ADDRESS: what the server says to a client of that address, in bytes.
+knock()
+{
+	/usr/bin/python3 -c 'import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[2])), 5,
+	(sys.argv[1], 0))
+try:
+	print(len(s.recv(18)))
+except ConnectionResetError:
+	print(0)' "$1" "$PORT"
+}
+
+# lines_about ADDRESS: how often it was logged.
+lines_about()
+{
+	grep -c "refused kind=address client=$1:" "$LOG" || true
+}
+
+@test "an address that all exports refuse is disconnected before the greeting, and logged once" {
+	local n
+
+	setup_daemon --probe=no
+	truncate -s 1M "$DIR/image"
+	add_export mine "$DIR/image" ro "allow = 127.0.0.2"
+	for n in {1..30}; do
+		[ "$(knock 127.0.0.3)" -eq 0 ]
+	done
+	[ "$(knock 127.0.0.2)" -eq 18 ]
+	[ "$(lines_about 127.0.0.3)" -eq 1 ]
+	[ "$(lines_about 127.0.0.2)" -eq 0 ]
+	kill -TERM "$DAEMON"
+	ended
+	DAEMON=
+	grep 'refused kind=address client=127.0.0.3:[0-9]* more=29 reason="no export is for this address"' "$LOG"
+}
+
+@test "a thousand addresses that are refused are at most 84 lines" {
+	local n
+
+	setup_daemon --probe=no
+	truncate -s 1M "$DIR/image"
+	add_export mine "$DIR/image" ro "allow = 192.0.2.1"
+	/usr/bin/python3 -c 'import socket, sys
+for n in range(1000):
+	with socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5,
+			(f"127.9.{n // 250}.{n % 250 + 1}", 0)) as s:
+		try:
+			assert s.recv(1) == b""
+		except ConnectionResetError:
+			pass' "$PORT"
+	n=$(grep -c "refused kind=address client=" "$LOG")
+	[ "$n" -gt 64 ] && [ "$n" -le 84 ]
+}
+
+@test "who may use the probe, or any export, is not disconnected" {
+	setup_daemon
+	truncate -s 1M "$DIR/image"
+	add_export mine "$DIR/image" ro "allow = 192.0.2.1"
+	[ "$(knock 127.0.0.3)" -eq 18 ]
+}
+
+@test "an empty spool disconnects nobody" {
+	setup_daemon --probe=no
+	[ "$(knock 127.0.0.3)" -eq 18 ]
+	truncate -s 1M "$DIR/image"
+	add_export mine "$DIR/image" ro "allow = 192.0.2.1"
+	[ "$(knock 127.0.0.3)" -eq 0 ]
+	rm "$SPOOL/mine.ini"
+	wait_for 10 eval '[ "$(knock 127.0.0.3)" -eq 18 ]'
+}
+
+@test "no address is refused on a unix socket" {
+	setup_dirs
+	start_daemon --probe=no --listen="127.0.0.1:0, unix:$DIR/socket"
+	truncate -s 1M "$DIR/image"
+	add_export mine "$DIR/image" ro "allow = 192.0.2.1"
+	[ "$(nbdinfo --size "nbd+unix:///mine?socket=$DIR/socket")" -eq 1048576 ]
+}

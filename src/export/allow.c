@@ -149,3 +149,38 @@ allow_free(struct allow *a)
 {
 	free(a);
 }
+
+bool
+peer_is_ipv4(const struct peer *p)
+{
+	return !p->is_unix && is_mapped(p->addr);
+}
+
+bool
+allow_may_be_anybody(const struct allow *a)
+{
+	return a == NULL;
+}
+
+size_t
+allow_count(const struct allow *a)
+{
+	return a == NULL ? 0 : a->count;
+}
+
+struct allow_range
+allow_range(const struct allow *a, size_t i)
+{
+	const struct network *n = &a->list[i];
+	struct allow_range r = { .mapped = n->mapped };
+
+	memcpy(r.first, n->addr, sizeof r.first);
+	memcpy(r.last, n->addr, sizeof r.last);
+	for (unsigned bit = n->bits; bit < 128; bit++) {
+		uint8_t mask = (uint8_t)(0x80 >> bit % 8);
+
+		r.first[bit / 8] &= (uint8_t)~mask;
+		r.last[bit / 8] |= mask;
+	}
+	return r;
+}

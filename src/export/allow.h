@@ -26,4 +26,19 @@ int allow_parse(struct allow **out, const char *text, struct diag *d);
 bool allow_match(const struct allow *a, const struct peer *p);
 void allow_free(struct allow *a);
 
+/* An IPv4 address, kept as IPv4-mapped IPv6. */
+bool peer_is_ipv4(const struct peer *p);
+
+/*
+ * A list as ranges of addresses, IPv4 ones or IPv6 ones: whoever is in none
+ * is refused.  Unless the list may be for anybody: an address does not tell.
+ */
+struct allow_range {
+	bool mapped; /* IPv4 */
+	uint8_t first[16], last[16];
+};
+bool allow_may_be_anybody(const struct allow *a);
+size_t allow_count(const struct allow *a);
+struct allow_range allow_range(const struct allow *a, size_t i);
+
 #endif

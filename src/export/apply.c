@@ -159,9 +159,11 @@ registry_apply(struct registry *r, const struct view *v, struct changes *out,
 	rc = plans_make(&ps, r, v, d);
 	if (rc == 0) {
 		out->list = calloc(ps.count + 1, sizeof *out->list);
-		if (out->list != NULL)
+		if (out->list != NULL) {
 			commit(r, &ps, v, out);
-		else
+			if (changes_catalog(out))
+				registry_hang_door(r);
+		} else
 			rc = diag_errno(d, "cannot apply the spool");
 	}
 	plans_clear(&ps);

@@ -60,6 +60,8 @@ struct registry {
 	struct export_tree exports; /* changed by apply only, under the lock */
 	struct policy *policy;      /* under the lock; held */
 	struct catalog *catalog;    /* under the lock; held; NULL: outdated */
+	pthread_mutex_t door_lock;
+	struct door *door;          /* under door_lock; NULL: open */
 	struct stats *stats;        /* borrowed */
 	void (*idle)(void *arg);
 	void *arg;
@@ -91,6 +93,9 @@ struct generation *export_install(struct export *e, struct generation *g);
 
 /* Under the lock: the catalog is outdated; let go of it after the lock. */
 struct catalog *registry_outdate(struct registry *r);
+
+/* After an apply: who is let in has changed. */
+void registry_hang_door(struct registry *r);
 
 struct policy *policy_get(struct registry *r); /* referenced */
 void policy_unref(struct policy *p);           /* NULL is allowed */

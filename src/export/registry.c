@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "export/door.h"
 #include "export/export.h"
 
 #define LOOKS_MAX 64 /* of one negotiation at an image that keeps changing */
@@ -65,6 +66,7 @@ registry_new(const struct registry_options *o, struct stats *stats,
 		return NULL;
 	}
 	pthread_mutex_init(&r->lock, NULL);
+	pthread_mutex_init(&r->door_lock, NULL);
 	RB_INIT(&r->exports);
 	r->stats = stats;
 	r->idle = idle;
@@ -86,6 +88,8 @@ registry_free(struct registry *r)
 		export_unref(e);
 	}
 	policy_unref(r->policy);
+	door_free(r->door);
+	pthread_mutex_destroy(&r->door_lock);
 	pthread_mutex_destroy(&r->lock);
 	free(r);
 }

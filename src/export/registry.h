@@ -102,6 +102,14 @@ int registry_apply(struct registry *r, const struct view *v,
  */
 void registry_republish(struct registry *r);
 
+/*
+ * May any export that is served be for this client, as far as its address
+ * tells?  Cheap, however many there are.  Without exports the answer is yes,
+ * and so it is on unix sockets.  What an apply has changed, it answers from
+ * the return of that on.
+ */
+bool registry_welcomes(struct registry *r, const struct peer *p);
+
 /* Why a name is refused at a negotiation. */
 enum refusal {
 	REFUSE_NOT,

@@ -48,21 +48,36 @@ limit_text(enum limit limit)
 	}
 }
 
+/* Count it, or tell the log why not. */
+static bool
+admit(struct server *s, const struct config *c, const struct peer *p)
+{
+	enum limit limit;
+
+	if (!registry_welcomes(s->registry, p)) {
+		refusals_address(s->refusals, p);
+		return false;
+	}
+	limit = limits_enter(s->limits, p, c->max_connections,
+	    c->max_per_address);
+	if (limit != LIMIT_NONE)
+		refusals_log(s->refusals, REFUSED_LIMIT, p, NULL, 0,
+		    limit_text(limit));
+	return limit == LIMIT_NONE;
+}
+
 static void
 hand_over(struct listeners *l, int fd, const struct sockaddr_storage *ss)
 {
 	struct settings *st = server_settings(l->server);
 	struct arrival *a = calloc(1, sizeof(*a));
 	struct peer peer;
-	enum limit limit = LIMIT_MEMORY;
 
 	peer_from(&peer, ss);
-	if (a != NULL)
-		limit = limits_enter(l->server->limits, &peer,
-		    st->config.max_connections, st->config.max_per_address);
-	if (limit != LIMIT_NONE) {
+	if (a == NULL)
 		refusals_log(l->server->refusals, REFUSED_LIMIT, &peer, NULL,
-		    0, limit_text(limit));
+		    0, limit_text(LIMIT_MEMORY));
+	if (a == NULL || !admit(l->server, &st->config, &peer)) {
 		close(fd);
 		free(a);
 	} else {
