@@ -29,7 +29,8 @@ enum io_op {
 enum io_flag {
 	IO_FUA = 1,     /* persistent before it is done */
 	IO_NO_HOLE = 2, /* ZERO: the range stays allocated */
-	IO_FAST = 4     /* ZERO: fail with ENOTSUP rather than write zeroes */
+	IO_FAST = 4,    /* ZERO: fail with ENOTSUP rather than write zeroes */
+	IO_SPARSE = 8   /* READ: a hole may be told by io->zeroes */
 };
 
 /* What a range of the export is, as the values of base:allocation. */
@@ -73,6 +74,11 @@ struct io {
 	void *data;              /* READ, WRITE: length bytes; MAP: a struct
 	                          * extents; borrowed */
 	int error;               /* errno value; 0: success */
+	/*
+	 * READ with IO_SPARSE: so many bytes from offset on, at least length and
+	 * maybe beyond it, are zeroes, and data was not filled.  0: it was.
+	 */
+	uint64_t zeroes;
 	void (*done)(struct io *io);
 	void *owner;             /* the caller's */
 	/* For the queues of whoever has the io just now, and what it may keep

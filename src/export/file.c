@@ -74,6 +74,25 @@ try_write(struct file *f, struct io *io)
 	return IO_BLOCK;
 }
 
+/* A hole that the caller wants told rather than read. */
+static bool
+skip_hole(struct file *f, struct io *io)
+{
+	if (io->flags & IO_SPARSE)
+		io->zeroes = file_zeroes(f, io->offset, io->length);
+	return io->zeroes > 0;
+}
+
+/* Where memory is all there is to look at, looking waits for nothing. */
+static enum io_verdict
+try_read(struct file *f, struct io *io)
+{
+	if (f->memory && skip_hole(f, io))
+		return IO_DONE;
+	return read_now(&f->backend, io->data, io->offset, io->length) == 0 ?
+	    IO_DONE : IO_BLOCK;
+}
+
 static enum io_verdict
 submit(struct backend *b, struct io *io)
 {
@@ -81,8 +100,7 @@ submit(struct backend *b, struct io *io)
 
 	switch (io->op) {
 	case IO_READ:
-		return read_now(b, io->data, io->offset, io->length) == 0 ?
-		    IO_DONE : IO_BLOCK;
+		return try_read(f, io);
 	case IO_WRITE:
 		return try_write(f, io);
 	case IO_FLUSH:
@@ -190,11 +208,11 @@ cache(struct file *f, const struct io *io)
 }
 
 static int
-execute(struct file *f, const struct io *io)
+execute(struct file *f, struct io *io)
 {
 	switch (io->op) {
 	case IO_READ:
-		return read_all(f, io);
+		return skip_hole(f, io) ? 0 : read_all(f, io);
 	case IO_WRITE:
 		return io->flags & IO_FUA ? write_fua(f, io) :
 		                            write_all(f, io, 0);

@@ -155,6 +155,31 @@ file_map(struct file *f, const struct io *io)
 }
 
 /*
+ * Only the whole range counts: where it has data, reading all is one call.
+ * Up to the end there is a hole only while the file reaches that far.
+ */
+uint64_t
+file_zeroes(struct file *f, uint64_t offset, uint64_t length)
+{
+	uint64_t size = f->backend.size;
+	struct stat st;
+	off_t data;
+
+	if (!atomic_load_explicit(&f->sparse, memory_order_relaxed))
+		return 0;
+	data = lseek(f->fd, (off_t)offset, SEEK_DATA);
+	if (data == -1) {
+		if (errno != ENXIO || fstat(f->fd, &st) == -1 ||
+		    (uint64_t)st.st_size < size)
+			return 0;
+		data = (off_t)size;
+	}
+	if ((uint64_t)data > size)
+		data = (off_t)size;
+	return (uint64_t)data - offset >= length ? (uint64_t)data - offset : 0;
+}
+
+/*
  * One look, when the backend is made: a hole before the end, and whether this
  * file system knows of holes at all.
  */

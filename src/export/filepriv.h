@@ -61,6 +61,12 @@ int file_zero(struct file *f, const struct io *io);
 int file_sync(struct file *f); /* a failure stays, see flush_error */
 int file_map(struct file *f, const struct io *io);
 
+/*
+ * How many bytes from offset on are a hole, when length at least are; else 0,
+ * at once for a file without holes.  May block.
+ */
+uint64_t file_zeroes(struct file *f, uint64_t offset, uint64_t length);
+
 /* Are all these pages in the page cache? */
 bool file_in_cache(struct file *f, uint64_t offset, size_t len);
 

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "session/session.h"
+#include "spool/name.h"
 #include "wire/codec.h"
 #include "wire/proto.h"
 
@@ -29,6 +30,7 @@ enum phase {
 	PHASE_OPTION_LIST,    /* s->catalog is being sent */
 	PHASE_REQUEST,        /* a request's header wanted */
 	PHASE_PAYLOAD,        /* s->writing gets its payload */
+	PHASE_STATUS,         /* BLOCK_STATUS gets its list of contexts */
 	PHASE_PAYLOAD_SKIP,   /* s->skip bytes are thrown away */
 	PHASE_FINISH,         /* DISC: replies in flight, then close */
 	PHASE_CLOSED,
@@ -52,12 +54,14 @@ struct input {
 struct request {
 	STAILQ_ENTRY(request) link; /* s->reads, while it waits for its turn */
 	struct session *session;
-	uint64_t cookie, offset, length;
-	uint16_t command, flags;
+	struct wire_request wire; /* as it came */
 	uint64_t moved;       /* bytes of payload received or queued */
 	unsigned outstanding; /* pieces at the backend */
+	unsigned contexts;    /* BLOCK_STATUS: those that are asked about */
 	int error;            /* errno value of the first failure */
+	uint64_t failed_at;   /* READ: its offset */
 	bool flush;           /* a flush follows the last piece */
+	bool whole;           /* READ: its data is one reply or chunk */
 };
 STAILQ_HEAD(request_list, request);
 
@@ -83,6 +87,18 @@ enum style {
 /* What options have agreed on; NBD_OPT_STARTTLS forgets all of it. */
 struct negotiated {
 	enum style style;
+	unsigned contexts; /* a set of bits, 1 << enum context */
+	char export[NAME_SIZE]; /* they were selected for this one */
+};
+
+/* Metadata contexts, and their ids on the wire. */
+enum context { CONTEXT_ALLOCATION, CONTEXT_DEPTH, CONTEXTS };
+#define CONTEXT_ID(context) ((uint32_t)(context) + 1)
+
+/* What is wrong with a request: errno value (0: nothing), text for people. */
+struct fault {
+	int error;
+	const char *why; /* static; NULL: what the errno value means */
 };
 
 struct session {
@@ -107,6 +123,7 @@ struct session {
 	struct buf data; /* the option's */
 	struct catalog *catalog;
 	size_t listed;
+	bool joining;  /* the host was asked to make it a client */
 	bool answered; /* the host's answer is here: */
 	enum refusal refusal;
 	struct generation *found;
@@ -120,6 +137,8 @@ struct session {
 	uint16_t flags;
 	uint32_t block_min;   /* enforced: 1 unless the client asked for it */
 	uint32_t payload_max;
+	unsigned contexts;    /* selected for this export */
+	struct wire_request status; /* that s->data is the payload of */
 	uint32_t turn;        /* requests in this run */
 	unsigned inflight;    /* accepted, not yet replied to */
 	unsigned pending;     /* pieces at the backend or a worker */
@@ -179,24 +198,65 @@ enum step option_ack(struct session *s);
 enum step option_list(struct session *s);
 enum step step_option_list(struct session *s, struct input *in);
 
+/* optstyle.c: NBD_OPT_STRUCTURED_REPLY, NBD_OPT_EXTENDED_HEADERS */
+enum step option_structured(struct session *s);
+enum step option_extended(struct session *s);
+
+/* optmeta.c: NBD_OPT_LIST_META_CONTEXT, NBD_OPT_SET_META_CONTEXT */
+enum step option_meta(struct session *s);
+enum step meta_found(struct session *s, struct generation *g);
+
 /* optexport.c */
 enum step option_export(struct session *s);
+/*
+ * Let the host look for the export with this name from the network, and
+ * refuse the option when there is none.
+ */
+enum step option_find(struct session *s, const unsigned char *name,
+    size_t len, bool join);
 enum step step_option_acquire(struct session *s, struct input *in);
+
+/* optinfo.c: the found export's facts, and the way into transmission */
+enum step export_found(struct session *s, struct generation *g);
 
 /* request.c */
 enum step step_request(struct session *s, struct input *in);
 enum step step_payload_skip(struct session *s, struct input *in);
 enum step step_finish(struct session *s, struct input *in);
+/* offset and length against the export and its block sizes. */
+struct fault request_range(const struct session *s,
+    const struct wire_request *w);
 struct request *request_new(struct session *s, const struct wire_request *w);
 /* Forget it; with a reply: its error, or success. */
 void request_free(struct request *r);
 void request_finish(struct request *r);
 
-/* reply.c */
-/* A reply without payload, counted; error is an errno value, bytes those of
- * the request's payload. */
-void reply_bare(struct session *s, uint16_t command, uint64_t cookie,
-    uint64_t bytes, int error);
+/* reply.c: replies in the style that was agreed on */
+/* Success without payload; bytes are those that the request was about. */
+void reply_success(struct session *s, const struct wire_request *w,
+    uint64_t bytes);
+void reply_error(struct session *s, const struct wire_request *w,
+    struct fault fault);
+/* The request failed at this offset of the export. */
+void reply_error_at(struct session *s, const struct wire_request *w,
+    int error, uint64_t at);
+/*
+ * The header before length bytes of data from the offset at on.  Not in the
+ * simple style: flags of the chunk.  reply_data_head() is its size.
+ */
+size_t reply_data_head(const struct session *s);
+void reply_put_data(const struct session *s, unsigned char *p,
+    const struct wire_request *w, uint64_t at, uint64_t length,
+    uint16_t flags);
+/* A chunk of a hole, at most reply_hole_size() bytes; not in the simple style. */
+size_t reply_hole_size(const struct session *s);
+void reply_put_hole(const struct session *s, unsigned char *p,
+    const struct wire_request *w, uint64_t at, uint32_t length,
+    uint16_t flags);
+/* Any chunk: its header, for length bytes of payload; returns its size. */
+size_t reply_put_chunk(const struct session *s, unsigned char *p,
+    const struct wire_request *w, uint16_t type, uint64_t length,
+    uint16_t flags);
 /* Count a reply that was made elsewhere, with its bytes of payload. */
 void reply_count(struct session *s, uint16_t command, uint64_t bytes,
     int error);
@@ -218,6 +278,11 @@ enum step read_stream(struct session *s);
 int write_execute(struct session *s, const struct wire_request *w);
 enum step step_payload(struct session *s, struct input *in);
 void write_complete(struct piece *p);
+
+/* status.c: BLOCK_STATUS */
+int status_execute(struct session *s, const struct wire_request *w);
+enum step step_status(struct session *s, struct input *in);
+void status_complete(struct piece *p);
 
 /* command.c: FLUSH, TRIM, CACHE, WRITE_ZEROES */
 int command_execute(struct session *s, const struct wire_request *w);

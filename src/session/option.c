@@ -35,6 +35,10 @@ static const struct {
 	{ NBD_OPT_LIST, option_list },
 	{ NBD_OPT_INFO, option_export },
 	{ NBD_OPT_GO, option_export },
+	{ NBD_OPT_STRUCTURED_REPLY, option_structured },
+	{ NBD_OPT_LIST_META_CONTEXT, option_meta },
+	{ NBD_OPT_SET_META_CONTEXT, option_meta },
+	{ NBD_OPT_EXTENDED_HEADERS, option_extended },
 };
 
 static option_fn *

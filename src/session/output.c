@@ -1,7 +1,7 @@
 /*
- * output: what waits to be sent, as chunks.  While a long READ streams, its
- * header and pieces alone go to "out" and other replies to "held", since a
- * simple reply must not be interrupted ("Simple reply message").
+ * output: what waits to be sent, as chunks.  While a long READ streams behind
+ * one header, it alone goes to "out" and other replies to "held", since a
+ * simple reply must not be interrupted ("Simple reply message"), nor a chunk.
  */
 #include <string.h>
 
@@ -47,7 +47,8 @@ session_unchunk(struct session *s, struct chunk *c)
 static struct outq *
 queue(struct session *s)
 {
-	return s->streaming != NULL ? &s->held : &s->out;
+	return s->streaming != NULL && s->streaming->whole ? &s->held :
+	                                                     &s->out;
 }
 
 enum step

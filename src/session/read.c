@@ -1,42 +1,83 @@
 /*
  * read: NBD_CMD_READ.  A small read that the page cache can answer is read
- * straight into the output.  Up to a piece is read into a chunk of its own,
- * in any order with others.  A longer one streams: it owns the output from
- * its header to its last byte and has one piece in memory at a time.  Pieces
- * that the page cache has are not copied at all where the host can send files.
+ * straight into the output.  Up to a piece is read into memory of its own, in
+ * any order with others.  A longer one streams, one piece in memory at a time:
+ * each piece is a chunk where chunks were agreed on; in a simple reply, and
+ * with DF, all are behind one header and own the output to the last byte.
+ * Pieces that the page cache has are not copied where the host can send files.
+ * Zeroes are told instead of sent where chunks allow it.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "session/impl.h"
 
 #define READ_SMALL 32768u /* several of them share a chunk */
 #define READ_SENDFILE 32768u /* less is copied faster than asked about */
+#define READ_HOLE 512u       /* fewer zeroes are sent as data */
+#define READ_ALIGN 4096u
+
+static bool
+last_part(const struct request *r, uint64_t n)
+{
+	return r->moved + n == r->wire.length;
+}
+
+static uint16_t
+chunk_flags(const struct request *r, uint64_t n)
+{
+	return last_part(r, n) ? NBD_REPLY_FLAG_DONE : 0;
+}
+
+/* Where a reply has all data behind one header, later pieces have none. */
+static size_t
+head_size(const struct request *r)
+{
+	return r->whole && r->moved > 0 ? 0 : reply_data_head(r->session);
+}
 
 static void
-put_header(unsigned char *p, const struct request *r)
+put_head(const struct request *r, unsigned char *p, size_t n)
 {
-	wire_simple_reply(p, NBD_SUCCESS, r->cookie);
+	const struct wire_request *w = &r->wire;
+
+	if (head_size(r) > 0)
+		reply_put_data(r->session, p, w, w->offset + r->moved,
+		    r->whole ? w->length : n, chunk_flags(r, n));
+}
+
+static bool
+all_zero(const unsigned char *p, size_t n)
+{
+	return n >= READ_HOLE && p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
 }
 
 /* 0: answered; EAGAIN: not in the page cache; -1: no memory now. */
 static int
 read_now(struct session *s, const struct wire_request *w)
 {
-	unsigned char *p = out_reserve(s, WIRE_SIMPLE_REPLY + w->length);
+	size_t head = reply_data_head(s);
+	unsigned char *p = out_reserve(s, head + w->length);
 	int error;
 
 	if (p == NULL)
 		return -1;
-	error = backend_read_now(s->backend, p + WIRE_SIMPLE_REPLY, w->offset,
-	    w->length);
+	error = backend_read_now(s->backend, p + head, w->offset, w->length);
 	if (error == EAGAIN)
 		return EAGAIN;
 	if (error != 0) {
-		reply_bare(s, w->command, w->cookie, 0, error);
+		reply_error_at(s, w, error, w->offset);
 		return 0;
 	}
-	wire_simple_reply(p, NBD_SUCCESS, w->cookie);
-	out_commit(s, WIRE_SIMPLE_REPLY + w->length);
+	if (s->agreed.style != STYLE_SIMPLE && all_zero(p + head, w->length)) {
+		reply_put_hole(s, p, w, w->offset, (uint32_t)w->length,
+		    NBD_REPLY_FLAG_DONE);
+		out_commit(s, reply_hole_size(s));
+	} else {
+		reply_put_data(s, p, w, w->offset, w->length,
+		    NBD_REPLY_FLAG_DONE);
+		out_commit(s, head + w->length);
+	}
 	reply_count(s, w->command, w->length, 0);
 	return 0;
 }
@@ -57,32 +98,73 @@ queue(struct request *r, struct chunk *c)
 		out_chunk(r->session, c);
 }
 
-/* The last chunk of the next length bytes; may be the end of the request. */
+/*
+ * All data is on its way.  A chunk of several pieces was not marked final,
+ * since an error might have come ("READ", structured replies).
+ */
+static void
+finish(struct request *r)
+{
+	struct session *s = r->session;
+	bool open = r->whole && s->agreed.style != STYLE_SIMPLE &&
+	    r->wire.length > CHUNK_PIECE;
+
+	if (s->streaming == r)
+		stream_end(s);
+	if (r->error != 0)
+		reply_error_at(s, &r->wire, r->error, r->failed_at);
+	else if (open)
+		reply_success(s, &r->wire, r->wire.length);
+	else
+		reply_count(s, r->wire.command, r->wire.length, 0);
+	request_free(r);
+}
+
+/* The next length bytes have been queued. */
+static void
+advance(struct request *r, uint64_t length)
+{
+	r->moved += length;
+	if (r->moved == r->wire.length)
+		finish(r);
+}
+
 static void
 piece_arrived(struct request *r, struct chunk *c, uint64_t length)
 {
-	struct session *s = r->session;
-
 	queue(r, c);
-	r->moved += length;
-	if (r->moved < r->length)
+	advance(r, length);
+}
+
+static void
+hole_arrived(struct request *r, uint64_t length)
+{
+	struct session *s = r->session;
+	unsigned char *p = out_must(s, reply_hole_size(s));
+
+	if (p == NULL) {
+		session_close(s, "out of memory");
+		if (s->streaming != r)
+			request_free(r);
 		return;
-	reply_count(s, r->command, r->length, 0);
-	if (s->streaming == r)
-		stream_end(s);
-	request_free(r);
+	}
+	reply_put_hole(s, p, &r->wire, r->wire.offset + r->moved,
+	    (uint32_t)length, chunk_flags(r, length));
+	out_commit(s, reply_hole_size(s));
+	advance(r, length);
 }
 
 /* A chunk with the header alone, where the payload is in a file. */
 static struct chunk *
-header_chunk(struct request *r)
+header_chunk(struct request *r, size_t n)
 {
-	struct chunk *c = session_chunk(r->session, WIRE_SIMPLE_REPLY);
+	size_t head = head_size(r);
+	struct chunk *c = session_chunk(r->session, head);
 
 	if (c == NULL)
 		return NULL;
-	put_header(c->data, r);
-	c->end = WIRE_SIMPLE_REPLY;
+	put_head(r, c->data, n);
+	c->end = head;
 	return c;
 }
 
@@ -94,7 +176,7 @@ static int
 send_piece(struct request *r, size_t n)
 {
 	struct session *s = r->session;
-	uint64_t offset = r->offset + r->moved;
+	uint64_t offset = r->wire.offset + r->moved;
 	struct chunk *c, *header = NULL;
 	int fd;
 
@@ -102,7 +184,7 @@ send_piece(struct request *r, size_t n)
 		return -1;
 	if ((fd = backend_cached(s->backend, offset, n)) == -1)
 		return -1;
-	if (r->moved == 0 && (header = header_chunk(r)) == NULL)
+	if (head_size(r) > 0 && (header = header_chunk(r, n)) == NULL)
 		return -1;
 	if ((c = session_chunk(s, 0)) == NULL) {
 		session_unchunk(s, header);
@@ -118,28 +200,66 @@ send_piece(struct request *r, size_t n)
 }
 
 /*
- * The next piece of a read to the backend, with room before it for a header
- * when it is the first.
+ * After an error in the middle of a chunk: "the server MUST still complete
+ * the transmission of any current chunk", with zeroes.
+ */
+static int
+pad_piece(struct request *r, size_t n)
+{
+	struct chunk *c = session_chunk(r->session, n);
+
+	if (c == NULL)
+		return -1;
+	memset(c->data, 0, n);
+	c->end = n;
+	piece_arrived(r, c, n);
+	return 0;
+}
+
+/* Up to a piece, ending at a page so that chunks are aligned (RD-15). */
+static size_t
+next_size(const struct request *r)
+{
+	uint64_t at = r->wire.offset + r->moved;
+	uint64_t left = r->wire.length - r->moved;
+
+	if (left <= CHUNK_PIECE)
+		return (size_t)left;
+	return CHUNK_PIECE - (size_t)(at % READ_ALIGN);
+}
+
+/* Holes may be told as such, unless they are in the middle of a chunk. */
+static bool
+may_skip(const struct request *r)
+{
+	return r->session->agreed.style != STYLE_SIMPLE &&
+	    !(r->whole && r->wire.length > CHUNK_PIECE);
+}
+
+/*
+ * The next piece of a read to the backend, with room before it for its
+ * header.
  */
 static int
 submit_piece(struct request *r)
 {
 	struct session *s = r->session;
-	size_t header = r->moved == 0 ? WIRE_SIMPLE_REPLY : 0;
-	uint64_t left = r->length - r->moved;
-	size_t n = left < CHUNK_PIECE ? (size_t)left : CHUNK_PIECE;
+	size_t head = head_size(r), n = next_size(r);
 	struct chunk *c;
 	struct piece *p;
 
+	if (r->error != 0)
+		return pad_piece(r, n);
 	if (send_piece(r, n) == 0)
 		return 0;
-	c = session_chunk(s, header + n);
+	c = session_chunk(s, head + n);
 	if (c == NULL || (p = piece_new(r, IO_READ, c)) == NULL)
 		return -1;
-	c->end = header + n;
-	p->io.offset = r->offset + r->moved;
+	c->end = head + n;
+	p->io.offset = r->wire.offset + r->moved;
 	p->io.length = n;
-	p->io.data = c->data + header;
+	p->io.data = c->data + head;
+	p->io.flags = may_skip(r) ? IO_SPARSE : 0;
 	piece_submit(p);
 	return 0;
 }
@@ -150,10 +270,16 @@ read_execute(struct session *s, const struct wire_request *w)
 	struct request *r;
 	int done;
 
+	if (w->length == 0) {
+		reply_success(s, w, 0);
+		return 0;
+	}
 	if (w->length <= READ_SMALL && (done = read_now(s, w)) != EAGAIN)
 		return done;
 	if ((r = request_new(s, w)) == NULL)
 		return -1;
+	r->whole = s->agreed.style == STYLE_SIMPLE ||
+	    (w->flags & NBD_CMD_FLAG_DF);
 	if (w->length > CHUNK_PIECE) {
 		STAILQ_INSERT_TAIL(&s->reads, r, link);
 		return 0;
@@ -169,43 +295,50 @@ read_execute(struct session *s, const struct wire_request *w)
  * With simple replies an error can be told only before the first byte; after
  * it "the server MUST initiate a hard disconnect" (RD-13).  The request goes
  * on to own the output: what others have to say would pass for its data.
+ * So it does with a chunk that has begun, but that is filled and then the
+ * error told.
  */
 static void
 read_failed(struct request *r)
 {
 	struct session *s = r->session;
 
-	if (r->moved > 0) {
-		reply_count(s, r->command, 0, r->error);
+	r->failed_at = r->wire.offset + r->moved;
+	if (r->whole && r->moved > 0) {
+		if (s->agreed.style != STYLE_SIMPLE)
+			return;
+		reply_count(s, r->wire.command, 0, r->error);
 		session_close(s, "read error in the middle of a reply");
 		return;
 	}
-	if (s->streaming == r)
-		stream_end(s);
-	request_finish(r);
+	finish(r);
 }
 
 void
 read_complete(struct piece *p)
 {
 	struct request *r = p->request;
-	uint64_t length = p->io.length;
+	uint64_t length = p->io.length, zeroes = p->io.zeroes;
+	uint64_t left = r->wire.length - r->moved;
 	struct chunk *c = NULL;
 
 	r->outstanding--;
 	r->error = p->io.error;
-	if (r->error == 0) {
+	if (zeroes == 0 && may_skip(r) && all_zero(p->io.data, length))
+		zeroes = length;
+	if (r->error == 0 && zeroes == 0) {
 		c = p->chunk;
 		p->chunk = NULL;
 	}
 	piece_free(p);
-	if (c == NULL) {
+	if (r->error != 0) {
 		read_failed(r);
-		return;
+	} else if (c == NULL) {
+		hole_arrived(r, zeroes < left ? zeroes : left);
+	} else {
+		put_head(r, c->data, length);
+		piece_arrived(r, c, length);
 	}
-	if (r->moved == 0)
-		put_header(c->data, r);
-	piece_arrived(r, c, length);
 }
 
 /* Whether some READ streams, the next in line if need be. */

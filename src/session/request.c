@@ -23,8 +23,8 @@ struct command {
 static const struct command commands[] = {
 	[NBD_CMD_READ] = { read_execute, NBD_CMD_FLAG_FUA | NBD_CMD_FLAG_DF,
 	    0, false, true, true, EINVAL },
-	[NBD_CMD_WRITE] = { write_execute, NBD_CMD_FLAG_FUA, 0, true, true,
-	    true, ENOSPC },
+	[NBD_CMD_WRITE] = { write_execute, NBD_CMD_FLAG_FUA |
+	    NBD_CMD_FLAG_PAYLOAD_LEN, 0, true, true, true, ENOSPC },
 	[NBD_CMD_FLUSH] = { command_execute, NBD_CMD_FLAG_FUA,
 	    NBD_FLAG_SEND_FLUSH, false, false, false, 0 },
 	[NBD_CMD_TRIM] = { command_execute, NBD_CMD_FLAG_FUA,
@@ -34,6 +34,9 @@ static const struct command commands[] = {
 	[NBD_CMD_WRITE_ZEROES] = { command_execute, NBD_CMD_FLAG_FUA |
 	    NBD_CMD_FLAG_NO_HOLE | NBD_CMD_FLAG_FAST_ZERO,
 	    NBD_FLAG_SEND_WRITE_ZEROES, true, true, false, ENOSPC },
+	[NBD_CMD_BLOCK_STATUS] = { status_execute, NBD_CMD_FLAG_FUA |
+	    NBD_CMD_FLAG_REQ_ONE | NBD_CMD_FLAG_PAYLOAD_LEN, 0, false, true,
+	    false, EINVAL },
 };
 
 /* A command flag may be used when the export's flag says so. */
@@ -45,83 +48,146 @@ static const struct {
 	{ NBD_CMD_FLAG_FAST_ZERO, NBD_FLAG_SEND_FAST_ZERO },
 };
 
-static int
-check_flags(const struct session *s, const struct command *c, uint16_t flags)
+#define FAULT(error, why) ((struct fault){ (error), (why) })
+#define FINE FAULT(0, NULL)
+
+/* Bytes that follow the header ("Request message"). */
+static uint64_t
+payload_of(const struct session *s, const struct wire_request *w)
 {
-	if ((flags & ~c->flags) != 0)
-		return EINVAL;
-	for (size_t i = 0; i < sizeof(flag_needs) / sizeof(flag_needs[0]); i++)
-		if ((flags & flag_needs[i].flag) &&
-		    !(s->flags & flag_needs[i].needs))
-			return EINVAL;
-	return 0;
+	bool has = s->agreed.style == STYLE_EXTENDED ?
+	    w->flags & NBD_CMD_FLAG_PAYLOAD_LEN :
+	    w->command == NBD_CMD_WRITE;
+
+	return has ? w->length : 0;
 }
 
-static int
-check_range(const struct session *s, const struct command *c,
+static bool
+has_payload_form(const struct session *s, const struct wire_request *w)
+{
+	return w->command == NBD_CMD_WRITE ||
+	    (s->flags & NBD_FLAG_BLOCK_STATUS_PAYLOAD);
+}
+
+static struct fault
+check_payload(const struct session *s, const struct wire_request *w)
+{
+	bool flag = w->flags & NBD_CMD_FLAG_PAYLOAD_LEN;
+
+	if (flag && s->agreed.style != STYLE_EXTENDED)
+		return FAULT(EINVAL, "a payload length needs extended headers");
+	if (flag && !has_payload_form(s, w))
+		return FAULT(EINVAL, "the command has no payload form");
+	if (!flag && s->agreed.style == STYLE_EXTENDED &&
+	    w->command == NBD_CMD_WRITE)
+		return FAULT(EINVAL, "a WRITE without its payload length");
+	return FINE;
+}
+
+static struct fault
+check_flags(const struct session *s, const struct command *c,
     const struct wire_request *w)
 {
-	uint64_t end;
-
-	if (!c->ranged)
-		return 0;
-	if (__builtin_add_overflow(w->offset, w->length, &end) ||
-	    end > s->size)
-		return c->past_end;
-	if (((w->offset | w->length) & (s->block_min - 1)) != 0)
-		return EINVAL;
-	if (c->payload && w->length > s->payload_max)
-		return EINVAL;
-	return 0;
+	if ((w->flags & ~c->flags) != 0)
+		return FAULT(EINVAL, "a flag that the command does not have");
+	for (size_t i = 0; i < sizeof(flag_needs) / sizeof(flag_needs[0]); i++)
+		if ((w->flags & flag_needs[i].flag) &&
+		    !(s->flags & flag_needs[i].needs))
+			return FAULT(EINVAL, "a flag that was not offered");
+	return check_payload(s, w);
 }
 
-/* errno value of what is wrong with it; 0: nothing. */
-static int
+struct fault
+request_range(const struct session *s, const struct wire_request *w)
+{
+	const struct command *c = &commands[w->command];
+	uint64_t end;
+
+	if (__builtin_add_overflow(w->offset, w->length, &end) ||
+	    end > s->size)
+		return FAULT(c->past_end, "the range ends behind the export");
+	if (((w->offset | w->length) & (s->block_min - 1)) != 0)
+		return FAULT(EINVAL, "offset or length is not a multiple of "
+		    "the smallest block");
+	if (c->payload && w->length > s->payload_max)
+		return FAULT(EINVAL, "longer than the largest payload");
+	/* "READ": at most one content chunk, and no chunk is longer. */
+	if ((w->flags & NBD_CMD_FLAG_DF) && w->length > SESSION_MAX_ADVERTISED)
+		return FAULT(EOVERFLOW, "too long for one chunk");
+	return FINE;
+}
+
+/* The payload form of BLOCK_STATUS has its range in the payload. */
+static bool
+ranged(const struct command *c, const struct wire_request *w)
+{
+	return c->ranged && !(w->command == NBD_CMD_BLOCK_STATUS &&
+	    (w->flags & NBD_CMD_FLAG_PAYLOAD_LEN));
+}
+
+static struct fault
 validate(const struct session *s, const struct wire_request *w)
 {
 	const struct command *c;
-	int error;
+	struct fault fault;
 
+	if (s->stopping)
+		return FAULT(ESHUTDOWN, s->reason);
 	if (w->command >= sizeof(commands) / sizeof(commands[0]) ||
 	    commands[w->command].execute == NULL)
-		return EINVAL;
+		return FAULT(EINVAL, "the command is not supported");
 	c = &commands[w->command];
-	if ((error = check_flags(s, c, w->flags)) != 0)
-		return error;
+	if ((fault = check_flags(s, c, w)).error != 0)
+		return fault;
 	if (c->modifies && (s->flags & NBD_FLAG_READ_ONLY))
-		return EPERM;
+		return FAULT(EPERM, "the export is read-only");
 	if (c->needs != 0 && !(s->flags & c->needs))
-		return EINVAL;
-	return check_range(s, c, w);
+		return FAULT(EINVAL, "the command was not offered");
+	if (w->command == NBD_CMD_BLOCK_STATUS && s->contexts == 0)
+		return FAULT(EINVAL, "no metadata context was selected");
+	return ranged(c, w) ? request_range(s, w) : FINE;
 }
 
-/* Only WRITE has payload to be consumed (TX-06). */
-static enum step
-reject(struct session *s, const struct wire_request *w, int error)
+/*
+ * What is skipped keeps the stream in sync (TX-06); more than anybody sends
+ * ends it ("Request message": SHOULD, with extended headers).
+ */
+static uint64_t
+longest_skip(const struct session *s)
 {
-	if (w->command == NBD_CMD_WRITE && w->length > SESSION_MAX_SKIPPED)
-		return session_close(s, "WRITE of more than 1 GiB");
-	reply_bare(s, w->command, w->cookie, 0, error);
+	return s->agreed.style == STYLE_EXTENDED ? SESSION_MAX_ACCEPTED :
+	                                           SESSION_MAX_SKIPPED;
+}
+
+static enum step
+reject(struct session *s, const struct wire_request *w, struct fault fault)
+{
+	uint64_t payload = payload_of(s, w);
+
+	if (payload > longest_skip(s))
+		return session_close(s, "payload is far too long");
+	reply_error(s, w, fault);
 	if (s->phase == PHASE_CLOSED)
 		return STEP_CLOSE;
-	if (w->command == NBD_CMD_WRITE) {
-		s->skip = w->length;
+	if (payload > 0) {
+		s->skip = payload;
 		s->phase = PHASE_PAYLOAD_SKIP;
 	}
 	return STEP_NEXT;
 }
 
 static enum step
-handle(struct session *s, struct input *in, const struct wire_request *w)
+handle(struct session *s, struct input *in, const struct wire_request *w,
+    size_t header)
 {
-	int error = s->stopping ? ESHUTDOWN : validate(s, w);
+	struct fault fault = validate(s, w);
 	enum step step = STEP_NEXT;
 
-	if (error != 0)
-		step = reject(s, w, error);
+	if (fault.error != 0)
+		step = reject(s, w, fault);
 	else if (commands[w->command].execute(s, w) == -1)
 		return session_starved(s);
-	input_drop(s, in, WIRE_REQUEST);
+	input_drop(s, in, header);
 	s->turn++;
 	return step;
 }
@@ -129,19 +195,25 @@ handle(struct session *s, struct input *in, const struct wire_request *w)
 enum step
 step_request(struct session *s, struct input *in)
 {
+	bool extended = s->agreed.style == STYLE_EXTENDED;
+	size_t header = extended ? WIRE_EXTENDED_REQUEST : WIRE_REQUEST;
 	struct wire_request w;
 	const unsigned char *p;
 
 	if (s->inflight >= s->config.max_requests || out_full(s))
 		return STEP_WAIT;
-	if ((p = input_peek(s, in, WIRE_REQUEST)) == NULL)
+	if ((p = input_peek(s, in, header)) == NULL)
 		return STEP_MORE;
-	wire_get_request(&w, p);
-	if (w.magic != NBD_REQUEST_MAGIC)
+	if (extended)
+		wire_get_extended_request(&w, p);
+	else
+		wire_get_request(&w, p);
+	if (w.magic != (extended ? NBD_EXTENDED_REQUEST_MAGIC :
+	    NBD_REQUEST_MAGIC))
 		return session_close(s, "bad magic of a request");
 	if (w.command != NBD_CMD_DISC)
-		return handle(s, in, &w);
-	input_drop(s, in, WIRE_REQUEST);
+		return handle(s, in, &w, header);
+	input_drop(s, in, header);
 	s->phase = PHASE_FINISH;
 	return STEP_NEXT;
 }
@@ -170,11 +242,7 @@ request_new(struct session *s, const struct wire_request *w)
 	if (r == NULL)
 		return NULL;
 	r->session = s;
-	r->cookie = w->cookie;
-	r->offset = w->offset;
-	r->length = w->length;
-	r->command = w->command;
-	r->flags = w->flags;
+	r->wire = *w;
 	s->inflight++;
 	return r;
 }
@@ -191,6 +259,9 @@ request_finish(struct request *r)
 {
 	struct session *s = r->session;
 
-	reply_bare(s, r->command, r->cookie, r->length, r->error);
+	if (r->error == 0)
+		reply_success(s, &r->wire, r->wire.length);
+	else
+		reply_error(s, &r->wire, FAULT(r->error, NULL));
 	request_free(r);
 }

@@ -24,6 +24,7 @@ static enum step (*const steps[PHASES])(struct session *, struct input *) = {
 	[PHASE_OPTION_LIST] = step_option_list,
 	[PHASE_REQUEST] = step_request,
 	[PHASE_PAYLOAD] = step_payload,
+	[PHASE_STATUS] = step_status,
 	[PHASE_PAYLOAD_SKIP] = step_payload_skip,
 	[PHASE_FINISH] = step_finish,
 	[PHASE_CLOSED] = step_closed,
@@ -72,10 +73,10 @@ free_found(struct session *s)
 {
 	if (s->found == NULL)
 		return;
-	if (s->option.option == NBD_OPT_INFO)
-		generation_unref(s->found);
-	else
+	if (s->joining)
 		registry_leave(s->found);
+	else
+		generation_unref(s->found);
 }
 
 void
@@ -195,6 +196,9 @@ session_complete(struct io *io)
 		break;
 	case IO_WRITE:
 		write_complete(p);
+		break;
+	case IO_MAP:
+		status_complete(p);
 		break;
 	default:
 		command_complete(p);

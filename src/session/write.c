@@ -69,7 +69,7 @@ static struct piece *
 next_piece(struct request *r)
 {
 	struct session *s = r->session;
-	uint64_t left = r->length - r->moved;
+	uint64_t left = r->wire.length - r->moved;
 	size_t n = left < CHUNK_PIECE ? (size_t)left : CHUNK_PIECE;
 	struct chunk *c;
 	struct piece *p;
@@ -78,10 +78,10 @@ next_piece(struct request *r)
 		return NULL;
 	if ((p = piece_new(r, IO_WRITE, c)) == NULL)
 		return NULL;
-	p->io.offset = r->offset + r->moved;
+	p->io.offset = r->wire.offset + r->moved;
 	p->io.length = n;
 	p->io.data = c->data;
-	if ((r->flags & NBD_CMD_FLAG_FUA) && !r->flush)
+	if ((r->wire.flags & NBD_CMD_FLAG_FUA) && !r->flush)
 		p->io.flags = IO_FUA;
 	return p;
 }
@@ -124,8 +124,8 @@ step_payload(struct session *s, struct input *in)
 	struct piece *p = s->filling;
 
 	if (p == NULL) {
-		if (r->error != 0 || r->moved == r->length)
-			return received(s, r->length - r->moved);
+		if (r->error != 0 || r->moved == r->wire.length)
+			return received(s, r->wire.length - r->moved);
 		if (in->len == 0)
 			return STEP_MORE;
 		if ((p = s->filling = next_piece(r)) == NULL)

@@ -200,9 +200,8 @@ def is_peer(fd, c):
 
 # --- B. Option framing and haggling ------------------------------------------
 
-# Known to the protocol, not to us: each takes the next issue off this list.
-NOT_IMPLEMENTED = (STRUCTURED_REPLY, LIST_META_CONTEXT, SET_META_CONTEXT,
-	EXTENDED_HEADERS)
+# Known to the protocol, not to us: NBD_OPT_PEEK_EXPORT was withdrawn from it.
+NOT_IMPLEMENTED = (4,)
 
 
 def OF_01(server):
