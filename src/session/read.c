@@ -324,7 +324,8 @@ read_complete(struct piece *p)
 
 	r->outstanding--;
 	r->error = p->io.error;
-	if (zeroes == 0 && may_skip(r) && all_zero(p->io.data, length))
+	if (r->error == 0 && zeroes == 0 && may_skip(r) &&
+	    all_zero(p->io.data, length))
 		zeroes = length;
 	if (r->error == 0 && zeroes == 0) {
 		c = p->chunk;

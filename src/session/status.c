@@ -8,7 +8,7 @@
 
 #include "session/impl.h"
 
-#define STATUS_EXTENTS 2048 /* at most, in one reply: 32 KiB of them */
+#define STATUS_EXTENTS 2000 /* at most, in one reply; two maps are a chunk */
 #define STATUS_LONGEST (UINT32_MAX - 4095) /* of an extent of 32 bits */
 #define STATUS_HEAD 8       /* of the payload form: u64 length of the range */
 
@@ -133,12 +133,16 @@ step_status(struct session *s, struct input *in)
 	return s->phase == PHASE_CLOSED ? STEP_CLOSE : STEP_NEXT;
 }
 
-/* What an extent is in a context. */
+/*
+ * What an extent is in a context.  An image is one layer, its holes too: 0
+ * would tell a client that something lies below it ("qemu:allocation-depth"
+ * in qemu's docs/interop/nbd.txt).
+ */
 static unsigned
 status_of(enum context context, unsigned flags)
 {
-	if (context == CONTEXT_DEPTH) /* 0: not allocated, 1: in the top layer */
-		return flags & EXTENT_HOLE ? 0 : 1;
+	if (context == CONTEXT_DEPTH)
+		return 1;
 	return (flags & EXTENT_HOLE ? NBD_STATE_HOLE : 0) |
 	    (flags & EXTENT_ZERO ? NBD_STATE_ZERO : 0);
 }

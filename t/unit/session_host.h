@@ -86,6 +86,25 @@ host_fault(struct host *h)
 	return h->fail;
 }
 
+/* Holes are the blocks of 512 bytes that are zero. */
+static void
+memory_map(struct memory *m, struct io *io)
+{
+	static const unsigned char zeroes[512];
+	struct extents *e = io->data;
+	uint64_t at = io->offset, end = io->offset + io->length, n;
+
+	e->count = 0;
+	for (; at < end; at += n) {
+		n = 512 - at % 512;
+		if (n > m->backend.size - at)
+			n = m->backend.size - at;
+		if (!extents_add(e, n, memcmp(m->data + at, zeroes, n) == 0 ?
+		    EXTENT_HOLE | EXTENT_ZERO : 0))
+			break;
+	}
+}
+
 static void
 memory_do(struct memory *m, struct io *io)
 {
@@ -112,7 +131,9 @@ memory_do(struct memory *m, struct io *io)
 		break;
 	case IO_FLUSH:
 	case IO_CACHE:
-	case IO_MAP: /* not asked: it has no BACKEND_MAP */
+		break;
+	case IO_MAP:
+		memory_map(m, io);
 		break;
 	}
 }
@@ -223,7 +244,7 @@ memory_backend(uint64_t size, bool writable)
 	m->backend.ops = &memory_ops;
 	m->backend.size = size;
 	m->backend.caps = BACKEND_FLUSH | BACKEND_FUA | BACKEND_CACHE |
-	    BACKEND_MULTI_CONN;
+	    BACKEND_MULTI_CONN | BACKEND_MAP;
 	if (writable)
 		m->backend.caps |= BACKEND_WRITE | BACKEND_TRIM |
 		    BACKEND_ZERO | BACKEND_FAST_ZERO;
