@@ -363,3 +363,20 @@ assert len(clients) == 1 and seen["clients"] == clients, (seen, clients)'
 	[ "$(state_of blank status)" = ready ]
 	manual run "$MAN/nbdmux-state.5" "run: state"
 }
+
+@test "nbdmux-protocol(7) speaks of every option, command, flag, type and error" {
+	local list name
+
+	for list in NBD_HANDSHAKE_FLAGS NBD_TRANSMISSION_FLAGS NBD_OPTIONS \
+	    NBD_INFOS NBD_COMMANDS NBD_COMMAND_FLAGS NBD_REPLY_TYPES \
+	    NBD_STATES NBD_ERRORS; do
+		sed -n "/^#define $list(X)/,/[^\\\\]\$/s/.*X(\(NBD_[A-Z_]*\),.*/\1/p" \
+		    "$SRC/wire/proto.h" >names
+		[ -s names ]
+		while read -r name; do
+			[ "$name" != NBD_SUCCESS ] || continue
+			grep -q "\<$name\>" "$MAN/nbdmux-protocol.7" ||
+			    { echo "$name of $list is not there"; return 1; }
+		done <names
+	done
+}
