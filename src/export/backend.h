@@ -119,11 +119,6 @@ struct backend_ops {
 	 * backend's; a file that shrinks meanwhile gives fewer bytes.
 	 */
 	int (*cached)(struct backend *b, uint64_t offset, size_t len);
-	/*
-	 * May be NULL, which means no.  Whether there may be holes: where there
-	 * are none a read need not ask for a map.  Never blocks.
-	 */
-	bool (*sparse)(struct backend *b);
 };
 
 /* The first member of each kind's own struct. */
@@ -145,8 +140,6 @@ int backend_read_now(struct backend *b, void *data, uint64_t offset,
     size_t len);
 /* -1 also where the backend has no cached. */
 int backend_cached(struct backend *b, uint64_t offset, size_t len);
-/* False also where the backend has no sparse. */
-bool backend_sparse(struct backend *b);
 /*
  * Add an extent behind the others, joined with the last one when that has the
  * same flags.  False when there was no room: it was not added.

@@ -50,14 +50,6 @@ cached(struct backend *b, uint64_t offset, size_t len)
 	return file_in_cache(f, offset, len) ? f->fd : -1;
 }
 
-static bool
-sparse(struct backend *b)
-{
-	struct file *f = (struct file *)b;
-
-	return atomic_load_explicit(&f->sparse, memory_order_relaxed);
-}
-
 static enum io_verdict
 try_write(struct file *f, struct io *io)
 {
@@ -254,7 +246,6 @@ static const struct backend_ops file_ops = {
 	.free = file_free,
 	.read_now = read_now,
 	.cached = cached,
-	.sparse = sparse,
 };
 
 struct backend *

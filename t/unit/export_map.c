@@ -21,6 +21,13 @@
 static const char *where; /* directory of the run */
 static int fd = -1;       /* the backend's file, through another descriptor */
 
+/* Whether it looks for holes. */
+static bool
+is_sparse(struct backend *b)
+{
+	return atomic_load(&((struct file *)b)->sparse);
+}
+
 /* An empty file, to be filled before its backend is made. */
 static void
 begin(uint64_t size)
@@ -116,7 +123,7 @@ TEST(a_dense_file_is_one_extent_and_not_sparse)
 	fill(0, MIB);
 	b = serve(MIB, false);
 	CHECK(b->caps & BACKEND_MAP);
-	CHECK(!backend_sparse(b));
+	CHECK(!is_sparse(b));
 	CHECK_STR(map(b, 0, MIB), "data 1048576");
 	CHECK_STR(map(b, 0, 1), "data 1048576");
 	CHECK_STR(map(b, MIB - 1, 1), "data 1");
@@ -129,7 +136,7 @@ TEST(a_file_without_data_is_one_hole)
 
 	begin(TIB);
 	b = serve(TIB, false);
-	CHECK(backend_sparse(b));
+	CHECK(is_sparse(b));
 	CHECK_STR(map(b, 0, TIB), "hole 1099511627776");
 	CHECK_STR(map(b, 1000, 1), "hole 1099511626776");
 	CHECK_STR(map(b, TIB - 1, 1), "hole 1");
@@ -150,7 +157,7 @@ TEST(holes_and_data_alternate_as_in_the_file)
 	begin(16 * BLOCK);
 	alternate();
 	b = serve(16 * BLOCK, false);
-	CHECK(backend_sparse(b));
+	CHECK(is_sparse(b));
 	CHECK_STR(map(b, 0, 4 * BLOCK),
 	    "data 65536, hole 65536, data 65536, hole 65536");
 	CHECK_STR(map(b, BLOCK, 2 * BLOCK), "hole 65536, data 65536");
@@ -213,10 +220,10 @@ TEST(a_punched_hole_is_found_and_a_write_into_it)
 	begin(16 * BLOCK);
 	fill(0, 16 * BLOCK);
 	b = serve(16 * BLOCK, true);
-	CHECK(!backend_sparse(b));
+	CHECK(!is_sparse(b));
 	CHECK_STR(map(b, 0, 16 * BLOCK), "data 1048576");
 	CHECK(run(b, IO_TRIM, 0, 4 * BLOCK, 2 * BLOCK, NULL) == 0);
-	CHECK(backend_sparse(b));
+	CHECK(is_sparse(b));
 	CHECK_STR(map(b, 0, 16 * BLOCK),
 	    "data 262144, hole 131072, data 655360");
 	CHECK(run(b, IO_WRITE, 0, 5 * BLOCK, BLOCK, (void *)data) == 0);
@@ -241,7 +248,7 @@ TEST(what_is_zeroed_without_a_hole_reads_as_the_map_says)
 	CHECK(strcmp(words, "hole 524288, data 524288") == 0 ||
 	    strcmp(words, "data 1048576") == 0);
 	if (words[0] == 'h')
-		CHECK(backend_sparse(b));
+		CHECK(is_sparse(b));
 	end(b);
 }
 
@@ -259,7 +266,7 @@ TEST(allocated_space_that_was_never_written_is_no_data)
 	b = serve(16 * BLOCK, false);
 	CHECK_STR(map(b, 0, 16 * BLOCK),
 	    "hole 196608, data 65536, hole 786432");
-	CHECK(backend_sparse(b));
+	CHECK(is_sparse(b));
 	end(b);
 }
 
@@ -318,11 +325,11 @@ TEST(a_delayed_backend_is_as_sparse_as_what_is_in_it)
 
 	begin(MIB);
 	b = delay_backend(serve(MIB, true), 1, NULL);
-	CHECK((b->caps & BACKEND_MAP) && backend_sparse(b));
+	CHECK((b->caps & BACKEND_MAP) && is_sparse(b));
 	backend_free(b);
 	fill(0, MIB);
 	b = delay_backend(serve(MIB, true), 1, NULL);
-	CHECK((b->caps & BACKEND_MAP) && !backend_sparse(b));
+	CHECK((b->caps & BACKEND_MAP) && !is_sparse(b));
 	end(b);
 }
 
@@ -351,11 +358,50 @@ TEST(a_search_that_fails_is_an_error_or_all_is_data)
 	end(b);
 }
 
+/* How many zeroes such a read tells instead of them; -1: an error. */
+static int64_t
+skipped(struct backend *b, uint64_t offset, uint64_t length)
+{
+	char *data = malloc(length);
+	struct io io = { .op = IO_READ, .flags = IO_SPARSE, .offset = offset,
+		.length = length, .data = data };
+
+	if (backend_submit(b, &io) == IO_BLOCK)
+		CHECK(backend_work(b, &io) == IO_DONE);
+	free(data);
+	return io.error != 0 ? -1 : (int64_t)io.zeroes;
+}
+
+TEST(a_read_that_may_skip_tells_how_far_its_hole_goes)
+{
+	struct backend *b;
+	char zeroes[64];
+	struct io io = { .op = IO_READ, .length = sizeof zeroes,
+		.data = zeroes };
+
+	begin(10 * BLOCK);
+	fill(4 * BLOCK, BLOCK);
+	b = serve(10 * BLOCK, false);
+	CHECK(skipped(b, 0, BLOCK) == (int64_t)(4 * BLOCK));
+	CHECK(skipped(b, 100, BLOCK) == (int64_t)(4 * BLOCK - 100));
+	CHECK(skipped(b, 4 * BLOCK, BLOCK) == 0);
+	CHECK(skipped(b, 4 * BLOCK - 1, 2) == 0); /* the hole ends within */
+	CHECK(skipped(b, 5 * BLOCK, BLOCK) == (int64_t)(5 * BLOCK));
+	CHECK(skipped(b, 10 * BLOCK - 1, 1) == 1);
+	memset(zeroes, 1, sizeof zeroes); /* who did not ask gets the bytes */
+	if (backend_submit(b, &io) == IO_BLOCK)
+		CHECK(backend_work(b, &io) == IO_DONE);
+	CHECK(io.error == 0 && io.zeroes == 0 && zeroes[0] == 0);
+	CHECK(ftruncate(fd, 6 * BLOCK) == 0);
+	CHECK(skipped(b, 7 * BLOCK, BLOCK) == -1); /* invented by nobody */
+	end(b);
+}
+
 TEST(a_kind_without_a_map_is_all_data)
 {
 	struct backend *b = pattern_backend(MIB, NULL);
 
-	CHECK(!(b->caps & BACKEND_MAP) && !backend_sparse(b));
+	CHECK(!(b->caps & BACKEND_MAP));
 	CHECK_STR(map(b, 0, 1), "data 1048576");
 	CHECK_STR(map(b, MIB - 5, 5), "data 5");
 	CHECK_STR(map(b, 0, 0), "error 22");
@@ -371,10 +417,10 @@ TEST(a_block_device_is_all_data)
 		return;
 	fd = open(l.dev, O_RDWR);
 	b = file_backend(open(l.dev, O_RDWR), 4 * MIB, true, NULL);
-	CHECK(!(b->caps & BACKEND_MAP) && !backend_sparse(b));
+	CHECK(!(b->caps & BACKEND_MAP) && !is_sparse(b));
 	CHECK_STR(map(b, 4096, 1), "data 4190208");
 	CHECK(run(b, IO_ZERO, 0, 0, MIB, NULL) == 0);
-	CHECK(!backend_sparse(b));
+	CHECK(!is_sparse(b));
 	end(b);
 	loopdev_end(&l);
 }
@@ -441,6 +487,7 @@ main(void)
 		printf("# on %s\n", where);
 		run_all();
 	}
+	RUN(a_read_that_may_skip_tells_how_far_its_hole_goes);
 	RUN(a_kind_without_a_map_is_all_data);
 	RUN(a_block_device_is_all_data);
 	return DONE();
