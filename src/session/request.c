@@ -149,8 +149,9 @@ validate(const struct session *s, const struct wire_request *w)
 }
 
 /*
- * What is skipped keeps the stream in sync (TX-06); more than anybody sends
- * ends it ("Request message": SHOULD, with extended headers).
+ * A payload that is not wanted is skipped and keeps the stream in sync (TX-06);
+ * more than anybody sends ends it ("Request message": SHOULD, with extended
+ * headers).
  */
 static uint64_t
 longest_skip(const struct session *s)
@@ -164,8 +165,6 @@ reject(struct session *s, const struct wire_request *w, struct fault fault)
 {
 	uint64_t payload = payload_of(s, w);
 
-	if (payload > longest_skip(s))
-		return session_close(s, "payload is far too long");
 	reply_error(s, w, fault);
 	if (s->phase == PHASE_CLOSED)
 		return STEP_CLOSE;
@@ -183,6 +182,8 @@ handle(struct session *s, struct input *in, const struct wire_request *w,
 	struct fault fault = validate(s, w);
 	enum step step = STEP_NEXT;
 
+	if (payload_of(s, w) > longest_skip(s))
+		return session_close(s, "payload is far too long");
 	if (fault.error != 0)
 		step = reject(s, w, fault);
 	else if (commands[w->command].execute(s, w) == -1)

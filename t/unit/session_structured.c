@@ -332,6 +332,17 @@ TEST(a_map_is_a_chunk_with_the_id_of_its_context)
 	end();
 }
 
+TEST(a_list_of_contexts_that_never_ends_is_not_waited_for)
+{
+	host_begin(&host);
+	begin("disk", NBD_OPT_EXTENDED_HEADERS);
+	request(NBD_CMD_BLOCK_STATUS, NBD_CMD_FLAG_PAYLOAD_LEN, 1, 0,
+	    UINT64_MAX);
+	said();
+	CHECK(host.verdict == SESSION_CLOSE);
+	end();
+}
+
 /* "multiple of any advertised minimum block size": holes shrink, data grows. */
 TEST(extents_end_at_blocks_where_blocks_were_agreed_on)
 {
@@ -386,6 +397,7 @@ main(void)
 	RUN(errors_have_text_and_keep_the_stream_in_sync);
 	RUN(a_payload_that_no_command_wants_is_skipped);
 	RUN(a_map_is_a_chunk_with_the_id_of_its_context);
+	RUN(a_list_of_contexts_that_never_ends_is_not_waited_for);
 	RUN(extents_end_at_blocks_where_blocks_were_agreed_on);
 	RUN(maps_wait_for_memory);
 	return DONE();
