@@ -162,6 +162,8 @@ install: all
 	sed 's|/usr/sbin/|$(sbindir)/|' \
 		etc/systemd/nbdmuxd.service \
 		>$(DESTDIR)$(prefix)/lib/systemd/system/nbdmuxd.service
+	install -m 644 etc/systemd/nbdmuxd.socket \
+		$(DESTDIR)$(prefix)/lib/systemd/system
 	install -m 644 etc/sysusers.d/nbdmux.conf $(DESTDIR)$(prefix)/lib/sysusers.d
 	install -m 644 etc/tmpfiles.d/nbdmux.conf $(DESTDIR)$(prefix)/lib/tmpfiles.d
 	install -d $(DESTDIR)$(prefix)/share/bash-completion/completions

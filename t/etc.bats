@@ -72,7 +72,7 @@ uncomment()
 @test "uncommenting the defaults of nbdmuxd.conf changes nothing that takes a restart" {
 	cp "$ETC/nbdmuxd.conf" "$NBDMUX_CONF"
 	setup_daemon
-	uncomment "$ETC/nbdmuxd.conf" | sed '/^group/d; /^image-dirs/d
+	uncomment "$ETC/nbdmuxd.conf" | sed '/^group/d; /^socket-[og]/d; /^image-dirs/d
 	    /^default-export/d' >"$NBDMUX_CONF"
 	kill -HUP "$DAEMON"
 	wait_for 10 grep "read again" "$LOG"

@@ -6,9 +6,11 @@
 
 #include "base/text.h"
 #include "export/allow.h"
+#include "spool/record.h"
 
 #define CIDR_TEXT 64 /* more than any network's text */
 #define MAPPED_BITS 96
+#define VSOCK_BITS 32 /* the CID follows, and fills a /64 */
 
 struct network {
 	uint8_t addr[16];
@@ -27,6 +29,42 @@ is_mapped(const uint8_t addr[16])
 	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
 
 	return memcmp(addr, prefix, sizeof prefix) == 0;
+}
+
+/* Of 0::/8, which the IETF keeps back: no client over IPv6 has one. */
+static const uint8_t vsock_prefix[4] = { 0, 0, 'v', 's' };
+
+static bool
+is_vsock(const uint8_t addr[16])
+{
+	return memcmp(addr, vsock_prefix, sizeof vsock_prefix) == 0;
+}
+
+static void
+set_vsock(uint8_t addr[16], uint32_t cid)
+{
+	memset(addr, 0, 16);
+	memcpy(addr, vsock_prefix, sizeof vsock_prefix);
+	for (int i = 0; i < 4; i++)
+		addr[4 + i] = (uint8_t)(cid >> (24 - 8 * i));
+}
+
+void
+peer_set_vsock(struct peer *p, uint32_t cid)
+{
+	set_vsock(p->addr, cid);
+}
+
+/* "vsock:3", or "vsock:*" for all; checked when it was read. */
+static bool
+parse_vsock(struct network *n, const char *text)
+{
+	if (strncmp(text, RECORD_ALLOW_VSOCK, strlen(RECORD_ALLOW_VSOCK)) != 0)
+		return false;
+	text += strlen(RECORD_ALLOW_VSOCK);
+	set_vsock(n->addr, (uint32_t)strtoul(text, NULL, 10));
+	n->bits = text[0] == '*' ? VSOCK_BITS : 128;
+	return true;
 }
 
 /* "0" to "128", nothing else; -1 for rubbish. */
@@ -64,6 +102,8 @@ parse_network(struct network *n, const char *item, size_t len, struct diag *d)
 		    "\"%.40s...\"", item);
 	memcpy(text, item, len);
 	text[len] = '\0';
+	if (parse_vsock(n, text))
+		return 0;
 	slash = strchr(text, '/');
 	if (slash != NULL)
 		*slash++ = '\0';
@@ -117,14 +157,16 @@ allow_parse(struct allow **out, const char *text, struct diag *d)
 
 /*
  * A network of IPv6 that happens to hold the mapped range, such as ::/0,
- * speaks of IPv6 clients only: who writes it does not think of IPv4.
+ * speaks of IPv6 clients only: who writes it does not think of IPv4, nor of
+ * virtual machines.
  */
 static bool
 inside(const struct network *n, const uint8_t addr[16])
 {
 	unsigned bytes = n->bits / 8, rest = n->bits % 8;
 
-	if (n->mapped != is_mapped(addr))
+	if (n->mapped != is_mapped(addr) ||
+	    (n->bits >= VSOCK_BITS && is_vsock(n->addr)) != is_vsock(addr))
 		return false;
 	if (memcmp(n->addr, addr, bytes) != 0)
 		return false;

@@ -9,15 +9,20 @@
 #include "base/diag.h"
 
 /*
- * A client: a TCP address (IPv4 as IPv4-mapped IPv6), or a unix socket, which
+ * A client: a TCP address (IPv4 as IPv4-mapped IPv6), a virtual machine's CID
+ * (as an address that no client over IPv6 has), or a unix socket, which
  * the socket's permissions govern: every list allows it.
  */
 struct peer {
 	bool is_unix;
 	uint8_t addr[16];
 	uint16_t port;
-	char text[128]; /* "192.0.2.1:4711", "[2001:db8::1]:4711", "unix" */
+	char text[128]; /* "192.0.2.1:4711", "[2001:db8::1]:4711",
+	                * "vsock:3:4711", "unix" */
 };
+
+/* The address of a machine that comes by vsock(7). */
+void peer_set_vsock(struct peer *p, uint32_t cid);
 
 struct allow; /* a parsed list */
 

@@ -25,6 +25,8 @@ struct start {
 	const struct daemon_options *options;
 	struct settings *settings;
 	struct identity identity;
+	struct daemon_options own; /* the options, and whether there are */
+	struct passed passed;      /* sockets that were passed */
 	int statefd, lockfd, spoolfd, parentfd;
 	struct listeners *listeners;
 	struct server *server;
@@ -35,6 +37,18 @@ static struct settings *
 load(void *arg, struct diag *d)
 {
 	return settings_load(arg, d);
+}
+
+/* First of all: they are known by their numbers. */
+static int
+step_passed(struct start *s, struct diag *d)
+{
+	if (passed_take(&s->passed, d) == -1)
+		return -1;
+	s->own = *s->options;
+	s->own.passed = s->passed.count > 0;
+	s->options = &s->own;
+	return 0;
 }
 
 static int
@@ -149,7 +163,12 @@ step_spool(struct start *s, struct diag *d)
 static int
 step_listen(struct start *s, struct diag *d)
 {
-	s->listeners = listeners_open(s->settings->config.listen, d);
+	const struct config *c = &s->settings->config;
+	struct sock_access access;
+
+	if (privilege_sockets(&access, c, &s->identity, d) == -1)
+		return -1;
+	s->listeners = listeners_open(c->listen, &s->passed, &access, d);
 	return s->listeners == NULL ? -1 : 0;
 }
 
@@ -193,6 +212,7 @@ step_server(struct start *s, struct diag *d)
 }
 
 static int (*const steps[])(struct start *, struct diag *) = {
+	step_passed,
 	step_settings,
 	step_identity,
 	step_background,
@@ -233,6 +253,7 @@ close_all(struct start *s)
 {
 	server_free(s->server);
 	listeners_free(s->listeners);
+	passed_free(&s->passed);
 	settings_unref(s->settings);
 	if (s->spoolfd != -1)
 		close(s->spoolfd);

@@ -18,6 +18,7 @@ struct daemon_options {
 	size_t count;
 	bool background; /* -d */
 	bool verbose;    /* -v: everything is logged */
+	bool passed;     /* sockets were, and are the default of "listen" */
 };
 
 /* Serve until told to stop.  The exit status. */

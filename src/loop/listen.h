@@ -7,18 +7,21 @@
 
 #include "base/buf.h"
 #include "base/diag.h"
-#include "spool/config.h"
+#include "loop/passed.h"
+#include "loop/sock.h"
 
 struct listeners;
 struct server;
 
 /*
- * Open all addresses of the list.  A wildcard of an address family that this
- * machine has not got is left out; at least one socket must be there.  A
- * stale unix socket is replaced, one that answers is not.  NULL with d set.
+ * Open all addresses of the list, and take those sockets that were passed
+ * and that it names; the others are closed with a warning.  A wildcard of an
+ * address family that this machine has not got is left out; at least one
+ * socket must be there.  NULL with d set.
  */
-struct listeners *listeners_open(const char *list, struct diag *d);
-void listeners_free(struct listeners *l); /* and removes unix sockets */
+struct listeners *listeners_open(const char *list, struct passed *passed,
+    const struct sock_access *access, struct diag *d);
+void listeners_free(struct listeners *l); /* and removes the files it made */
 
 /* The addresses really bound, ", " between, as daemon.ini has them. */
 int listeners_text(const struct listeners *l, struct buf *b);

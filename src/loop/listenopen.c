@@ -1,9 +1,5 @@
 /* listenopen: sockets for the addresses of the configuration. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,156 +9,78 @@
 
 #include <bsd/string.h>
 
-#include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "loop/listenpriv.h"
-#include "loop/peer.h"
 
-#define LISTEN_BACKLOG 4096
-
-union address {
-	struct sockaddr sa;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-	struct sockaddr_un un;
-	struct sockaddr_storage ss;
+/* What the walk along the list needs. */
+struct opening {
+	struct listeners *listeners;
+	struct passed *passed;
+	const struct sock_access *access;
 };
 
-static socklen_t
-address_of(union address *u, const struct listen_addr *a)
+/* fd is the listener's then, also on failure. */
+static struct listener *
+add(struct listeners *l, int fd, struct diag *d)
 {
-	memset(u, 0, sizeof(*u));
-	if (a->is_unix) {
-		u->un.sun_family = AF_UNIX;
-		strlcpy(u->un.sun_path, a->path, sizeof(u->un.sun_path));
-		return sizeof(u->un);
-	}
-	if (inet_pton(AF_INET, a->host, &u->in.sin_addr) == 1) {
-		u->in.sin_family = AF_INET;
-		u->in.sin_port = htons((uint16_t)a->port);
-		return sizeof(u->in);
-	}
-	inet_pton(AF_INET6, a->host, &u->in6.sin6_addr);
-	u->in6.sin6_family = AF_INET6;
-	u->in6.sin6_port = htons((uint16_t)a->port);
-	return sizeof(u->in6);
-}
+	struct listener *k, *list = reallocarray(l->list, l->count + 1,
+	    sizeof(*list));
 
-/*
- * A unix socket that nobody answers on was left by a process that died.  A
- * file that is no socket refuses connections with the same error.
- */
-static bool
-stale(const union address *u)
-{
-	struct stat st;
-	bool refused;
-	int fd;
-
-	if (lstat(u->un.sun_path, &st) == -1 || !S_ISSOCK(st.st_mode))
-		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd == -1)
-		return false;
-	refused = connect(fd, &u->sa, sizeof(u->un)) == -1 &&
-	    errno == ECONNREFUSED;
-	close(fd);
-	return refused;
-}
-
-static int
-bind_socket(int fd, const union address *u, socklen_t len)
-{
-	int on = 1;
-
-	if (u->sa.sa_family != AF_UNIX)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (u->sa.sa_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(fd, &u->sa, len) == 0)
-		return 0;
-	if (errno != EADDRINUSE || u->sa.sa_family != AF_UNIX)
-		return -1;
-	if (!stale(u)) {
-		errno = EADDRINUSE;
-		return -1;
-	}
-	unlink(u->un.sun_path);
-	return bind(fd, &u->sa, len);
-}
-
-static int
-open_socket(const union address *u, socklen_t len)
-{
-	int fd = socket(u->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC |
-	    SOCK_NONBLOCK, 0);
-
-	if (fd == -1)
-		return -1;
-	if (bind_socket(fd, u, len) == 0 && listen(fd, LISTEN_BACKLOG) == 0)
-		return fd;
-	file_close(fd);
-	return -1;
-}
-
-/* The address as bound: port 0 has become a real one. */
-static void
-name_socket(struct listener *k)
-{
-	union address u;
-	socklen_t len = sizeof(u);
-	struct peer p;
-
-	if (k->addr.is_unix) {
-		snprintf(k->text, sizeof(k->text), "unix:%s", k->addr.path);
-		return;
-	}
-	memset(&u, 0, sizeof(u));
-	getsockname(k->fd, &u.sa, &len);
-	peer_from(&p, &u.ss);
-	strlcpy(k->text, p.text, sizeof(k->text));
-}
-
-static int
-add(struct listeners *l, const struct listen_addr *a, struct diag *d)
-{
-	struct listener *list, *k;
-	union address u;
-	socklen_t len = address_of(&u, a);
-	int fd = open_socket(&u, len);
-
-	if (fd == -1 && a->is_unix)
-		return diag_errno(d, "cannot listen on unix:%s", a->path);
-	if (fd == -1)
-		return diag_errno(d, "cannot listen on %s port %u", a->host,
-		    a->port);
-	list = reallocarray(l->list, l->count + 1, sizeof(*list));
 	if (list == NULL) {
 		close(fd);
-		return diag_errno(d, "cannot listen");
+		diag_errno(d, "cannot listen");
+		return NULL;
 	}
 	l->list = list;
 	k = &l->list[l->count++];
 	memset(k, 0, sizeof(*k));
 	k->fd = fd;
-	k->addr = *a;
-	name_socket(k);
+	sock_text(fd, k->text);
+	return k;
+}
+
+/* Remember the file that we made: at the end it may be another's. */
+static void
+own_file(struct listener *k, const struct listen_addr *a)
+{
+	struct stat st;
+
+	if (a->kind != LISTEN_UNIX || a->path[0] == '@' ||
+	    lstat(a->path, &st) == -1)
+		return;
+	strlcpy(k->path, a->path, sizeof(k->path));
+	k->dev = st.st_dev;
+	k->ino = st.st_ino;
+}
+
+static int
+add_own(struct opening *o, const struct listen_addr *a, struct diag *d)
+{
+	struct listener *k;
+	int fd = sock_open(a, o->access, d);
+
+	if (fd == -1)
+		return -1;
+	k = add(o->listeners, fd, d);
+	if (k == NULL)
+		return -1;
+	own_file(k, a);
 	return 0;
 }
 
 static bool
 wildcard(const struct listen_addr *a)
 {
-	return !a->is_unix && (strcmp(a->host, "::") == 0 ||
+	return a->kind == LISTEN_TCP && (strcmp(a->host, "::") == 0 ||
 	    strcmp(a->host, "0.0.0.0") == 0);
 }
 
 /* A wildcard of a family that the machine has not got is no error. */
 static int
-add_family(struct listeners *l, const struct listen_addr *a, struct diag *d)
+add_family(struct opening *o, const struct listen_addr *a, struct diag *d)
 {
-	if (add(l, a, d) == 0)
+	if (add_own(o, a, d) == 0)
 		return 0;
 	if (wildcard(a) && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
 		log_info("listen", "%s", d->text);
@@ -173,24 +91,85 @@ add_family(struct listeners *l, const struct listen_addr *a, struct diag *d)
 
 /* Without a host both wildcards are meant. */
 static int
-add_text(struct listeners *l, const char *text, struct diag *d)
+add_tcp(struct opening *o, struct listen_addr *a, struct diag *d)
 {
-	struct listen_addr a;
-
-	if (config_listen(&a, text, d) == -1)
+	if (a->host[0] != '\0')
+		return add_family(o, a, d);
+	strlcpy(a->host, "::", sizeof(a->host));
+	if (add_family(o, a, d) == -1)
 		return -1;
-	if (a.is_unix || a.host[0] != '\0')
-		return add_family(l, &a, d);
-	strlcpy(a.host, "::", sizeof(a.host));
-	if (add_family(l, &a, d) == -1)
-		return -1;
-	strlcpy(a.host, "0.0.0.0", sizeof(a.host));
-	return add_family(l, &a, d);
+	strlcpy(a->host, "0.0.0.0", sizeof(a->host));
+	return add_family(o, a, d);
 }
 
 static int
-add_list(struct listeners *l, const char *list, struct diag *d)
+none_passed(const struct opening *o, const char *name, struct diag *d)
 {
+	struct buf b;
+
+	if (o->passed->count == 0)
+		return diag_set(d, "cannot listen on systemd%s%s: the service "
+		    "manager passed no sockets; start nbdmuxd through its "
+		    ".socket unit", name[0] != '\0' ? ":" : "", name);
+	if (name[0] == '\0')
+		return 0; /* others have named them all */
+	buf_init(&b, 512);
+	passed_names(o->passed, &b);
+	diag_set(d, "cannot listen on systemd:%s: the service manager passed "
+	    "no other socket of that name; the names are %s "
+	    "(FileDescriptorName=)", name, b.len > 0 ? b.data : "too long");
+	buf_free(&b);
+	return -1;
+}
+
+/* All that were passed and not yet taken, or those of the name. */
+static int
+add_passed(struct opening *o, const char *name, struct diag *d)
+{
+	struct passed_socket *s;
+	size_t found = 0;
+	int fd;
+
+	for (size_t i = 0; i < o->passed->count; i++) {
+		s = &o->passed->list[i];
+		if (s->fd == -1 || (name[0] != '\0' &&
+		    strcmp(s->name, name) != 0))
+			continue;
+		if (passed_check(s, d) == -1)
+			return -1;
+		fd = s->fd;
+		s->fd = -1;
+		if (add(o->listeners, fd, d) == NULL)
+			return -1;
+		found++;
+	}
+	return found > 0 ? 0 : none_passed(o, name, d);
+}
+
+static int
+add_addr(struct opening *o, struct listen_addr *a, struct diag *d)
+{
+	switch (a->kind) {
+	case LISTEN_TCP:
+		return add_tcp(o, a, d);
+	case LISTEN_SYSTEMD:
+		return add_passed(o, a->path, d);
+	default:
+		return add_own(o, a, d);
+	}
+}
+
+/* Names are told before "systemd" alone takes the rest, wherever it stands. */
+static bool
+is_rest(const struct listen_addr *a)
+{
+	return a->kind == LISTEN_SYSTEMD && a->path[0] == '\0';
+}
+
+static int
+add_list(struct opening *o, const char *list, bool rest, struct diag *d)
+{
+	struct listen_addr a;
 	const char *item;
 	char text[256];
 	size_t len;
@@ -200,28 +179,67 @@ add_list(struct listeners *l, const char *list, struct diag *d)
 			return diag_set(d, "listen address is too long");
 		memcpy(text, item, len);
 		text[len] = '\0';
-		if (add_text(l, text, d) == -1)
+		if (config_listen(&a, text, d) == -1 ||
+		    (is_rest(&a) == rest && add_addr(o, &a, d) == -1))
 			return -1;
 	}
-	if (l->count == 0)
+	return 0;
+}
+
+static int
+add_all(struct opening *o, const char *list, struct diag *d)
+{
+	if (add_list(o, list, false, d) == -1 ||
+	    add_list(o, list, true, d) == -1)
+		return -1;
+	if (o->listeners->count == 0)
 		return diag_set(d, "no address to listen on could be opened");
 	return 0;
 }
 
+static void
+tell_unused(const struct passed *p)
+{
+	char text[SOCK_TEXT];
+
+	for (size_t i = 0; i < p->count; i++) {
+		if (p->list[i].fd == -1)
+			continue;
+		sock_text(p->list[i].fd, text);
+		log_warning("listen", "the service manager passed the socket "
+		    "%s as \"%s\", but \"listen\" does not name it; add "
+		    "systemd:%s", text, p->list[i].name, p->list[i].name);
+	}
+}
+
 struct listeners *
-listeners_open(const char *list, struct diag *d)
+listeners_open(const char *list, struct passed *passed,
+    const struct sock_access *access, struct diag *d)
 {
 	struct listeners *l = calloc(1, sizeof(*l));
+	struct opening o = { l, passed, access };
 
 	if (l == NULL) {
 		diag_errno(d, "cannot listen");
 		return NULL;
 	}
-	if (add_list(l, list, d) == -1) {
+	if (add_all(&o, list, d) == -1) {
 		listeners_free(l);
 		return NULL;
 	}
+	tell_unused(passed);
+	passed_free(passed);
 	return l;
+}
+
+static void
+remove_file(const struct listener *k)
+{
+	struct stat st;
+
+	if (k->path[0] != '\0' && lstat(k->path, &st) == 0 &&
+	    st.st_dev == k->dev && st.st_ino == k->ino)
+		unlink(k->path);
 }
 
 void
@@ -230,10 +248,10 @@ listeners_close(struct listeners *l)
 	for (size_t i = 0; i < l->count; i++) {
 		if (l->list[i].fd == -1)
 			continue;
+		/* Before the close: a stale socket may be replaced at once. */
+		remove_file(&l->list[i]);
 		close(l->list[i].fd);
 		l->list[i].fd = -1;
-		if (l->list[i].addr.is_unix)
-			unlink(l->list[i].addr.path);
 	}
 }
 

@@ -12,8 +12,10 @@
 struct listener {
 	int fd;
 	ev_io io;
-	struct listen_addr addr;
-	char text[160]; /* as bound */
+	char text[SOCK_TEXT]; /* as bound */
+	char path[108]; /* of the file that it made; "": none */
+	dev_t dev;
+	ino_t ino;
 };
 
 struct listeners {

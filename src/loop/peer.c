@@ -3,6 +3,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include <linux/vm_sockets.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -29,10 +31,26 @@ from_inet6(struct peer *p, const struct sockaddr_in6 *sin6)
 {
 	char text[INET6_ADDRSTRLEN];
 
+	struct sockaddr_in sin = { .sin_port = sin6->sin6_port };
+
+	/* A socket that systemd opened may be one for both families. */
+	if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+		memcpy(&sin.sin_addr, &sin6->sin6_addr.s6_addr[12], 4);
+		from_inet(p, &sin);
+		return;
+	}
 	memcpy(p->addr, &sin6->sin6_addr, 16);
 	p->port = ntohs(sin6->sin6_port);
 	inet_ntop(AF_INET6, &sin6->sin6_addr, text, sizeof(text));
 	snprintf(p->text, sizeof(p->text), "[%s]:%u", text, p->port);
+}
+
+static void
+from_vsock(struct peer *p, const struct sockaddr_vm *vm)
+{
+	peer_set_vsock(p, vm->svm_cid);
+	snprintf(p->text, sizeof(p->text), "vsock:%u:%u", vm->svm_cid,
+	    vm->svm_port);
 }
 
 void
@@ -45,6 +63,9 @@ peer_from(struct peer *p, const struct sockaddr_storage *ss)
 		break;
 	case AF_INET6:
 		from_inet6(p, (const struct sockaddr_in6 *)ss);
+		break;
+	case AF_VSOCK:
+		from_vsock(p, (const struct sockaddr_vm *)ss);
 		break;
 	default:
 		p->is_unix = true;

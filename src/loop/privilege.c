@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <bsd/stdlib.h>
 #include <bsd/string.h>
 
 #include "base/log.h"
@@ -42,6 +43,53 @@ privilege_find(struct identity *id, const struct config *c, struct diag *d)
 		    "make it with \"groupadd --system %s\", or set \"group\"",
 		    c->group, c->group);
 	id->gid = gr->gr_gid;
+	return 0;
+}
+
+/* A number, or a name's; false: there is none. */
+static bool
+find_uid(const char *text, uid_t *uid)
+{
+	const char *error;
+	struct passwd *pw;
+
+	*uid = (uid_t)strtonum(text, 0, UINT32_MAX - 1, &error);
+	if (error == NULL)
+		return true;
+	pw = getpwnam(text);
+	if (pw != NULL)
+		*uid = pw->pw_uid;
+	return pw != NULL;
+}
+
+static bool
+find_gid(const char *text, gid_t *gid)
+{
+	const char *error;
+	struct group *gr;
+
+	*gid = (gid_t)strtonum(text, 0, UINT32_MAX - 1, &error);
+	if (error == NULL)
+		return true;
+	gr = getgrnam(text);
+	if (gr != NULL)
+		*gid = gr->gr_gid;
+	return gr != NULL;
+}
+
+int
+privilege_sockets(struct sock_access *a, const struct config *c,
+    const struct identity *id, struct diag *d)
+{
+	a->mode = config_mode(c->socket_mode);
+	a->uid = id->change ? id->uid : (uid_t)-1;
+	a->gid = id->change ? id->gid : (gid_t)-1;
+	if (c->socket_owner != NULL && !find_uid(c->socket_owner, &a->uid))
+		return diag_set(d, "\"socket-owner\": there is no user \"%s\"",
+		    c->socket_owner);
+	if (c->socket_group != NULL && !find_gid(c->socket_group, &a->gid))
+		return diag_set(d, "\"socket-group\": there is no group "
+		    "\"%s\"", c->socket_group);
 	return 0;
 }
 

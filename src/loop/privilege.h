@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "base/diag.h"
+#include "loop/sock.h"
 #include "spool/config.h"
 
 struct identity {
@@ -25,5 +26,12 @@ int privilege_drop(const struct identity *id, struct diag *d);
 
 /* As many descriptors as the system gives: each export holds one. */
 void privilege_raise_descriptors(void);
+
+/*
+ * Who may connect to unix sockets: what the keys say, else the user and the
+ * group that the daemon becomes.  -1 with d set: there is no such name.
+ */
+int privilege_sockets(struct sock_access *a, const struct config *c,
+    const struct identity *id, struct diag *d);
 
 #endif

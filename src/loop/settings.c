@@ -47,6 +47,29 @@ override(struct config *c, const struct daemon_options *o, struct diag *d)
 	return 0;
 }
 
+/* "" is no value that could be read: it says that there was none. */
+static int
+forget_listen(struct config *c, struct diag *d)
+{
+	free(c->listen);
+	c->listen = strdup("");
+	return c->listen == NULL ? diag_errno(d, "cannot read the "
+	    "configuration") : 0;
+}
+
+/* Sockets that are passed are a default of their own. */
+static int
+default_listen(struct config *c, const struct daemon_options *o,
+    struct diag *d)
+{
+	const char *value = o->passed ? "systemd" :
+	    keys_find(config_keys, "listen")->value;
+
+	if (c->listen == NULL || c->listen[0] != '\0')
+		return 0;
+	return keys_set(config_keys, c, "listen", value, d);
+}
+
 struct settings *
 settings_load(const struct daemon_options *o, struct diag *d)
 {
@@ -54,8 +77,10 @@ settings_load(const struct daemon_options *o, struct diag *d)
 	struct config c;
 
 	config_init(&c);
-	if (config_read(&c, o->places.conf, o->places.conf_given, d) == 0 &&
-	    override(&c, o, d) == 0 && config_check(&c, d) == 0) {
+	if (forget_listen(&c, d) == 0 &&
+	    config_read(&c, o->places.conf, o->places.conf_given, d) == 0 &&
+	    override(&c, o, d) == 0 && default_listen(&c, o, d) == 0 &&
+	    config_check(&c, d) == 0) {
 		s = settings_new(&c);
 		if (s == NULL)
 			diag_errno(d, "cannot keep the configuration");

@@ -13,25 +13,16 @@
 #include <bsd/string.h>
 
 #include "loop/peer.h"
+#include "loop/sock.h"
 #include "loop/stdiopriv.h"
-
-static int
-option(int fd, int name)
-{
-	int value = 0;
-	socklen_t len = sizeof(value);
-
-	return getsockopt(fd, SOL_SOCKET, name, &value, &len) == -1 ? -1 :
-	                                                             value;
-}
 
 static int
 check_socket(int fd, const char *which, struct diag *d)
 {
-	if (option(fd, SO_TYPE) != SOCK_STREAM)
+	if (sock_option(fd, SO_TYPE) != SOCK_STREAM)
 		return diag_set(d, "%s is a socket of datagrams; NBD needs a "
 		    "stream", which);
-	if (option(fd, SO_ACCEPTCONN) == 1)
+	if (sock_option(fd, SO_ACCEPTCONN) == 1)
 		return diag_set(d, "%s is a listening socket; --stdio wants one "
 		    "client's (inetd: nowait; systemd: Accept=yes)", which);
 	return 0;

@@ -1,6 +1,8 @@
 /* record: the addresses and networks of the key "allow". */
 #include <arpa/inet.h>
 
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "spool/record.h"
@@ -49,6 +51,19 @@ mask(unsigned char *addr, unsigned bytes, unsigned prefix)
 	return any;
 }
 
+/* A CID is a machine of vsock(7): 32 bits, the last of them "any". */
+static int
+check_vsock(const char *cid, const char *text, struct diag *d)
+{
+	size_t len = strspn(cid, "0123456789");
+
+	if (strcmp(cid, "*") == 0 || (len > 0 && len <= 10 &&
+	    cid[len] == '\0' && strtoull(cid, NULL, 10) < UINT32_MAX))
+		return 0;
+	return diag_set(d, "\"%.80s\": what follows vsock: must be the CID of a "
+	    "virtual machine, a number, or * for all", text);
+}
+
 int
 record_check_cidr(const char *text, struct diag *d)
 {
@@ -59,6 +74,9 @@ record_check_cidr(const char *text, struct diag *d)
 	int family = memchr(text, ':', len) != NULL ? AF_INET6 : AF_INET;
 	unsigned bits = family == AF_INET ? 32 : 128, prefix = bits;
 
+	if (strncmp(text, RECORD_ALLOW_VSOCK,
+	    strlen(RECORD_ALLOW_VSOCK)) == 0)
+		return check_vsock(text + strlen(RECORD_ALLOW_VSOCK), text, d);
 	if (len >= sizeof(host))
 		return not_cidr(text, d);
 	memcpy(host, text, len);

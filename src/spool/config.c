@@ -1,6 +1,7 @@
 /* config: the keys of nbdmuxd.conf, their defaults and limits. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/conf.h"
@@ -18,6 +19,18 @@ check_listen(const char *value, struct diag *d)
 	struct listen_addr a;
 
 	return config_listen(&a, value, d);
+}
+
+static int
+check_mode(const char *value, struct diag *d)
+{
+	size_t len = strspn(value, "01234567");
+
+	if (len == 0 || value[len] != '\0' || len > 4 ||
+	    strtoul(value, NULL, 8) > 0777)
+		return diag_set(d, "\"%s\" is no mode of a socket; right are "
+		    "octal permissions such as 0660 or 0666", value);
+	return 0;
 }
 
 static int
@@ -39,7 +52,18 @@ const struct key config_keys[] = {
 	    .value = "[::]:10809, 0.0.0.0:10809", .check = check_listen,
 	    .flags = KEY_RESTART, .arg = "ADDRESS,...",
 	    .help = "where clients connect: PORT, HOST:PORT, [IPv6]:PORT, "
-	    "*:PORT or unix:PATH" },
+	    "*:PORT, unix:PATH, vsock:PORT, systemd or systemd:NAME" },
+	{ .name = "socket-mode", .type = KEY_STRING, AT(socket_mode),
+	    .value = "0660", .check = check_mode,
+	    .flags = KEY_RESTART, .arg = "OCTAL",
+	    .help = "permissions of the unix sockets: who may write may "
+	    "connect" },
+	{ .name = "socket-owner", .type = KEY_STRING, AT(socket_owner),
+	    .flags = KEY_RESTART, .arg = "USER",
+	    .help = "owner of the unix sockets, by default the daemon's user" },
+	{ .name = "socket-group", .type = KEY_STRING, AT(socket_group),
+	    .flags = KEY_RESTART, .arg = "GROUP",
+	    .help = "group of the unix sockets, by default the daemon's" },
 	{ .name = "threads", .type = KEY_COUNT, AT(threads),
 	    .value = "0", .min = 0, .max = 256,
 	    .flags = KEY_RESTART, .arg = "COUNT",
@@ -157,12 +181,17 @@ config_read(struct config *c, const char *file, bool must_exist,
 static bool
 same_address(const struct listen_addr *a, const struct listen_addr *b)
 {
-	if (a->is_unix || b->is_unix)
-		return a->is_unix && b->is_unix &&
-		    strcmp(a->path, b->path) == 0;
-	/* Port 0 is another free port each time. */
-	return a->port != 0 && a->port == b->port &&
-	    strcmp(a->host, b->host) == 0;
+	if (a->kind != b->kind)
+		return false;
+	switch (a->kind) {
+	case LISTEN_UNIX:
+	case LISTEN_SYSTEMD:
+		return strcmp(a->path, b->path) == 0;
+	default:
+		/* Port 0 is another free port each time. */
+		return a->port != 0 && a->port == b->port &&
+		    a->cid == b->cid && strcmp(a->host, b->host) == 0;
+	}
 }
 
 /* One item of the list; it was checked when it was set. */
@@ -205,12 +234,21 @@ check_addresses(const char *list, struct diag *d)
 	return 0;
 }
 
+unsigned
+config_mode(const char *text)
+{
+	return (unsigned)strtoul(text, NULL, 8);
+}
+
 int
 config_check(const struct config *c, struct diag *d)
 {
 	if (c->listen == NULL)
 		return diag_set(d, "\"listen\": there is no address; write for "
 		    "example *:%d", CONFIG_PORT);
+	if (c->socket_mode == NULL)
+		return diag_set(d, "\"socket-mode\": there is no mode; write "
+		    "one, or leave the line out for 0660");
 	if (c->user == NULL)
 		return diag_set(d, "\"user\": there is no name; write one, or "
 		    "leave the line out for nbdmux");

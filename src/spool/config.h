@@ -15,6 +15,8 @@ enum config_log { CONFIG_LOG_STDERR, CONFIG_LOG_SYSLOG };
 
 struct config {
 	char *listen;         /* list of listen addresses */
+	char *socket_mode;    /* octal */
+	char *socket_owner, *socket_group; /* names or numbers, or NULL */
 	uint64_t threads;     /* 0: one per CPU */
 	uint64_t workers;
 	uint64_t spin;        /* microseconds */
@@ -57,16 +59,26 @@ int config_read(struct config *c, const char *file, bool must_exist,
 /* What keys say together; called after the file and the options. */
 int config_check(const struct config *c, struct diag *d);
 
-/*
- * One listen address: "PORT", "HOST:PORT", "[IPv6]:PORT", "*:PORT" or
- * "unix:/absolute/path" (host is then "" and path set).
- */
+enum listen_kind {
+	LISTEN_TCP,   /* "PORT", "HOST:PORT", "[IPv6]:PORT", "*:PORT" */
+	LISTEN_UNIX,  /* "unix:/absolute/path", "unix:@abstract" */
+	LISTEN_VSOCK, /* "vsock:PORT", "vsock:CID:PORT" */
+	LISTEN_SYSTEMD /* "systemd", "systemd:NAME": sockets passed to us */
+};
+
+#define LISTEN_CID_ANY UINT32_MAX /* VMADDR_CID_ANY: all of this machine's */
+
+/* One listen address; what its kind does not have is "" and 0. */
 struct listen_addr {
-	bool is_unix;
+	enum listen_kind kind;
 	char host[64]; /* numeric; "" stands for both wildcards */
 	unsigned port;
-	char path[108];
+	uint32_t cid;
+	char path[108]; /* unix: with the '@'; systemd: the name, or "" */
 };
 int config_listen(struct listen_addr *a, const char *text, struct diag *d);
+
+/* "0660", checked before, as permission bits. */
+unsigned config_mode(const char *text);
 
 #endif

@@ -51,7 +51,9 @@ struct record_blocks {
 };
 void record_blocks(const struct record *r, struct record_blocks *b);
 
-/* One address or network, "10.0.0.0/8", "::1": 0 or -1 with d set. */
+#define RECORD_ALLOW_VSOCK "vsock:" /* before a CID, or '*' */
+
+/* One address or network, "10.0.0.0/8", "::1", "vsock:3": 0 or -1, d set. */
 int record_check_cidr(const char *text, struct diag *d);
 
 #endif

@@ -10,6 +10,8 @@
 #include "spool/config.h"
 #include "tool/uri.h"
 
+#define CID_HOST 2 /* VMADDR_CID_HOST */
+
 /* RFC 3986, 2.3: what needs no encoding; also takes characters like '/'. */
 static int
 encode(struct buf *b, const char *text, const char *also)
@@ -67,7 +69,23 @@ format_unix(struct buf *b, const struct listen_addr *a, const char *name)
 	if (buf_addf(b, "nbd+unix:///") != 0 || encode(b, name, "") != 0 ||
 	    buf_addf(b, "?socket=") != 0)
 		return -1;
-	return encode(b, a->path, "/");
+	if (a->path[0] != '@')
+		return encode(b, a->path, "/");
+	/* The abstract namespace: a NUL is its mark. */
+	return buf_addf(b, "%%00") != 0 ? -1 : encode(b, a->path + 1, "/");
+}
+
+/* As libnbd has it.  All CIDs of a machine: who is not on it is its guest. */
+static int
+format_vsock(struct buf *b, const struct listen_addr *a, const char *name)
+{
+	uint32_t cid = a->cid == LISTEN_CID_ANY ? CID_HOST : a->cid;
+
+	if (buf_addf(b, "nbd+vsock://%lu", (unsigned long)cid) != 0 ||
+	    (a->port != CONFIG_PORT && buf_addf(b, ":%u", a->port) != 0) ||
+	    buf_add(b, "/", 1) != 0)
+		return -1;
+	return encode(b, name, "");
 }
 
 int
@@ -78,8 +96,16 @@ uri_format(struct buf *b, const char *listen, const char *host,
 
 	if (config_listen(&a, listen, NULL) != 0)
 		return -1;
-	return a.is_unix ? format_unix(b, &a, name) :
-	    format_tcp(b, &a, host, name);
+	switch (a.kind) {
+	case LISTEN_TCP:
+		return format_tcp(b, &a, host, name);
+	case LISTEN_UNIX:
+		return format_unix(b, &a, name);
+	case LISTEN_VSOCK:
+		return format_vsock(b, &a, name);
+	default:
+		return -1; /* not where anything is bound */
+	}
 }
 
 /* How good an address is to tell others; 0: it is none. */
@@ -90,11 +116,16 @@ rank(const char *listen)
 
 	if (config_listen(&a, listen, NULL) != 0)
 		return 0;
-	if (a.is_unix)
-		return 1;
-	if (is_loopback(&a))
+	switch (a.kind) {
+	case LISTEN_TCP:
+		return is_loopback(&a) ? 3 : is_wildcard(&a) ? 5 : 4;
+	case LISTEN_UNIX:
 		return 2;
-	return is_wildcard(&a) ? 4 : 3;
+	case LISTEN_VSOCK:
+		return 1;
+	default:
+		return 0;
+	}
 }
 
 int

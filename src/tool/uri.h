@@ -15,7 +15,7 @@ int uri_format(struct buf *b, const char *listen, const char *host,
 /*
  * The one of a list of listen addresses that most clients can use: this
  * machine's name for a wildcard, else an address, else a loopback address,
- * else a unix socket.  Appended to b; 0 or -1: there is none.
+ * else a unix socket, else a vsock address.  Appended to b; 0 or -1: there is none.
  */
 int uri_best(struct buf *b, const char *listen, const char *name);
 

@@ -111,7 +111,7 @@ read_config(const char *text, size_t len)
 			memcpy(one, item, n);
 			one[n] = '\0';
 			require(config_listen(&a, one, &d) == 0);
-			require(a.port <= 65535);
+			require(a.kind != LISTEN_TCP || a.port <= 65535);
 		}
 	}
 	config_clear(&c);

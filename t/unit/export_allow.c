@@ -118,6 +118,37 @@ TEST(a_unix_socket_is_always_allowed)
 	allow_free(a);
 }
 
+TEST(virtual_machines_are_allowed_by_their_cid_alone)
+{
+	static const struct {
+		const char *list;
+		bool cid3, cid4;
+	} t[] = {
+		{ "vsock:3", true, false },
+		{ "vsock:*", true, true },
+		{ "10.0.0.0/8, vsock:4", false, true },
+		{ "::/0", false, false },
+		{ "0.0.0.0/0, ::/0", false, false },
+		{ "::/8", false, false },
+		{ "0:7673:0:3::/64", true, false }, /* how it is kept */
+		{ "vsock:4294967294", false, false },
+	};
+	struct peer three = { 0 }, four = { 0 };
+	struct allow *a;
+
+	peer_set_vsock(&three, 3);
+	peer_set_vsock(&four, 4);
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		CHECK(allow_parse(&a, t[i].list, NULL) == 0);
+		CHECK(allow_match(a, &three) == t[i].cid3);
+		CHECK(allow_match(a, &four) == t[i].cid4);
+		allow_free(a);
+	}
+	CHECK(!allowed("vsock:*", "127.0.0.1"));
+	CHECK(!allowed("vsock:*", "2001:db8::1"));
+	CHECK(!peer_is_ipv4(&three));
+}
+
 TEST(rubbish_is_refused_with_the_word_that_is_wrong)
 {
 	CHECK(refused("10.0.0.0/33", "10.0.0.0/33"));
@@ -145,6 +176,7 @@ main(void)
 	RUN(mapped_networks_are_ipv4);
 	RUN(any_item_of_a_list_will_do);
 	RUN(a_unix_socket_is_always_allowed);
+	RUN(virtual_machines_are_allowed_by_their_cid_alone);
 	RUN(rubbish_is_refused_with_the_word_that_is_wrong);
 	return DONE();
 }

@@ -77,12 +77,28 @@ TEST(unix_sockets_have_no_address_to_count)
 	limits_free(l);
 }
 
+TEST(a_virtual_machine_is_counted_by_its_cid)
+{
+	struct limits *l = limits_new(NULL);
+	struct peer three = { 0 }, four = { 0 };
+
+	peer_set_vsock(&three, 3);
+	peer_set_vsock(&four, 4);
+	CHECK(limits_enter(l, &three, 10, 1) == LIMIT_NONE);
+	CHECK(limits_enter(l, &three, 10, 1) == LIMIT_ADDRESS);
+	CHECK(limits_enter(l, &four, 10, 1) == LIMIT_NONE);
+	limits_leave(l, &three);
+	limits_leave(l, &four);
+	limits_free(l);
+}
+
 int
 main(void)
 {
 	RUN(an_address_gets_no_more_than_its_share);
 	RUN(all_together_get_no_more_than_the_total);
 	RUN(a_network_of_ipv6_counts_as_one_address);
+	RUN(a_virtual_machine_is_counted_by_its_cid);
 	RUN(unix_sockets_have_no_address_to_count);
 	return DONE();
 }

@@ -167,13 +167,26 @@ TEST(listen_addresses_are_read)
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
 		CHECK(config_listen(&a, t[i].text, &d) == 0);
-		CHECK(!a.is_unix && a.path[0] == '\0');
+		CHECK(a.kind == LISTEN_TCP && a.path[0] == '\0');
 		CHECK_STR(a.host, t[i].host);
 		CHECK(a.port == t[i].port);
 	}
 	CHECK(config_listen(&a, "unix:/run/x.sock", &d) == 0);
-	CHECK(a.is_unix && a.host[0] == '\0');
+	CHECK(a.kind == LISTEN_UNIX && a.host[0] == '\0');
 	CHECK_STR(a.path, "/run/x.sock");
+	CHECK(config_listen(&a, "unix:@name", &d) == 0);
+	CHECK(a.kind == LISTEN_UNIX);
+	CHECK_STR(a.path, "@name");
+	CHECK(config_listen(&a, "vsock:4294967294", &d) == 0);
+	CHECK(a.kind == LISTEN_VSOCK && a.cid == LISTEN_CID_ANY &&
+	    a.port == 4294967294u);
+	CHECK(config_listen(&a, "vsock:2:10809", &d) == 0);
+	CHECK(a.kind == LISTEN_VSOCK && a.cid == 2 && a.port == 10809);
+	CHECK(config_listen(&a, "systemd", &d) == 0);
+	CHECK(a.kind == LISTEN_SYSTEMD && a.path[0] == '\0');
+	CHECK(config_listen(&a, "systemd:lab", &d) == 0);
+	CHECK(a.kind == LISTEN_SYSTEMD && a.port == 0);
+	CHECK_STR(a.path, "lab");
 }
 
 TEST(wrong_listen_addresses_say_what_would_be_right)
@@ -205,7 +218,17 @@ TEST(wrong_listen_addresses_say_what_would_be_right)
 		{ "fe80::1%eth0:1", "is not a numeric address" },
 		{ "unix:", "write unix:/absolute/path" },
 		{ "unix:run/x", "write unix:/absolute/path" },
-		{ "unix:@abstract", "write unix:/absolute/path" },
+		{ "unix:@", "write unix:/absolute/path" },
+		{ "vsock:", "write vsock:PORT or vsock:CID:PORT" },
+		{ "vsock::1", "write vsock:PORT or vsock:CID:PORT" },
+		{ "vsock:1:", "write vsock:PORT or vsock:CID:PORT" },
+		{ "vsock:1:2:3", "write vsock:PORT or vsock:CID:PORT" },
+		{ "vsock:4294967295", "write vsock:PORT or vsock:CID:PORT" },
+		{ "vsock:4294967295:1", "write vsock:PORT or vsock:CID:PORT" },
+		{ "vsock:-1", "write vsock:PORT or vsock:CID:PORT" },
+		{ "systemd:", "write systemd for all" },
+		{ "systemdx", "write systemd for all" },
+		{ "systemd:a:b", "write systemd for all" },
 		{ "unix:/", "write unix:/absolute/path" },
 	};
 	char path[400] = "unix:/";

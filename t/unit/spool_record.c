@@ -208,7 +208,8 @@ TEST(addresses_and_networks_are_strict)
 {
 	static const char *const good[] = { "10.0.0.0/8", "10.1.2.3",
 		"0.0.0.0/0", "192.0.2.1/32", "::/0", "::1", "2001:db8::/32",
-		"2001:db8:8000::/33", "fe80::1/128", "::ffff:10.0.0.0/104" };
+		"2001:db8:8000::/33", "fe80::1/128", "::ffff:10.0.0.0/104",
+		"vsock:3", "vsock:*", "vsock:0", "vsock:4294967294" };
 	static const struct {
 		const char *text, *why;
 	} bad[] = {
@@ -232,6 +233,12 @@ TEST(addresses_and_networks_are_strict)
 		{ "fe80::1%eth0", "is not an IPv4 or IPv6 address" },
 		{ "[::1]", "is not an IPv4 or IPv6 address" },
 		{ "", "is not an IPv4 or IPv6 address" },
+		{ "vsock:", "must be the CID" },
+		{ "vsock:4294967295", "must be the CID" },
+		{ "vsock:99999999999999999999", "must be the CID" },
+		{ "vsock:3/8", "must be the CID" },
+		{ "vsock:3:1", "must be the CID" },
+		{ "vsock:**", "must be the CID" },
 		{ "/8", "is not an IPv4 or IPv6 address" },
 		{ "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc",
 		    "is not an IPv4 or IPv6 address" },

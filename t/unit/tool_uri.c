@@ -62,6 +62,18 @@ TEST(unix_sockets_are_a_parameter)
 	CHECK_STR(uri("unix:/a&b%c"), "nbd+unix:///disk?socket=/a%26b%25c");
 }
 
+TEST(an_abstract_socket_begins_with_a_nul)
+{
+	CHECK_STR(uri("unix:@nbd"), "nbd+unix:///disk?socket=%00nbd");
+}
+
+TEST(vsock_addresses_are_a_scheme_of_their_own)
+{
+	CHECK_STR(uri("vsock:10809"), "nbd+vsock://2/disk");
+	CHECK_STR(uri("vsock:3:10810"), "nbd+vsock://3:10810/disk");
+	CHECK(uri("systemd") == NULL);
+}
+
 TEST(the_address_that_most_clients_reach_is_told)
 {
 	CHECK_STR(best("unix:/s, 127.0.0.1:5, 192.0.2.1:6, [::]:7"),
@@ -69,7 +81,8 @@ TEST(the_address_that_most_clients_reach_is_told)
 	CHECK_STR(best("unix:/s 127.0.0.1:5 192.0.2.1:6"),
 	    "nbd://192.0.2.1:6/disk");
 	CHECK_STR(best("unix:/s, [::1]:5, 127.0.0.1:5"), "nbd://[::1]:5/disk");
-	CHECK_STR(best("unix:/s"), "nbd+unix:///disk?socket=/s");
+	CHECK_STR(best("vsock:1, unix:/s"), "nbd+unix:///disk?socket=/s");
+	CHECK_STR(best("vsock:1"), "nbd+vsock://2:1/disk");
 }
 
 TEST(without_an_address_there_is_no_uri)
@@ -86,6 +99,8 @@ main(void)
 	RUN(wildcards_become_the_host_name);
 	RUN(ipv6_addresses_stand_in_brackets);
 	RUN(unix_sockets_are_a_parameter);
+	RUN(an_abstract_socket_begins_with_a_nul);
+	RUN(vsock_addresses_are_a_scheme_of_their_own);
 	RUN(the_address_that_most_clients_reach_is_told);
 	RUN(without_an_address_there_is_no_uri);
 	buf_free(&b);
