@@ -71,3 +71,14 @@ rate_rest(struct rate *r)
 	pthread_mutex_unlock(&r->lock);
 	return more;
 }
+
+bool
+rate_held(struct rate *r)
+{
+	bool held;
+
+	pthread_mutex_lock(&r->lock);
+	held = r->more > 0;
+	pthread_mutex_unlock(&r->lock);
+	return held;
+}

@@ -2,8 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/job.h"
 #include "base/log.h"
 #include "base/rate.h"
+#include "loop/loop.h"
 #include "loop/peer.h"
 #include "loop/refusals.h"
 
@@ -33,8 +35,10 @@ struct stranger {
 struct refusals {
 	struct rate rates[REFUSED_KINDS];
 	struct stranger strangers[REFUSALS_ADDRESSES];
-	ev_timer timer;
-	struct ev_loop *ev; /* NULL: not started */
+	struct loop *loop; /* the first; NULL: not started */
+	ev_timer timer;    /* runs while something is held back */
+	struct job wake;   /* to the loop, to start it */
+	atomic_bool ticking, waking; /* the timer runs; the job is on its way */
 };
 
 struct refusals *
@@ -59,6 +63,15 @@ refusals_free(struct refusals *r)
 	for (int i = 0; i < REFUSED_KINDS; i++)
 		rate_destroy(&r->rates[i]);
 	free(r);
+}
+
+/* Any thread: something is held back, whose end is to be told. */
+static void
+tick(struct refusals *r)
+{
+	if (r->loop != NULL && !atomic_load(&r->ticking) &&
+	    !atomic_exchange(&r->waking, true))
+		loop_post(r->loop, &r->wake);
 }
 
 static void
@@ -100,6 +113,8 @@ refusals_log(struct refusals *r, enum refused kind, const struct peer *p,
 	    &more);
 
 	log_more(kind, more);
+	if (!passes)
+		tick(r);
 	log_one(passes ? kinds[kind].level : LEVEL_DEBUG, kind, p->text, name,
 	    len, reason);
 }
@@ -157,54 +172,81 @@ refusals_address(struct refusals *r, const struct peer *p)
 	}
 	s->since = clock_now(CLOCK_MONOTONIC);
 	log_stranger(s);
+	tick(r);
 }
 
-/* Who came again has another line; who did not is forgotten. */
-static void
+/*
+ * Who came again has another line; who did not is forgotten.  Whether any is
+ * remembered still.
+ */
+static bool
 look_back(struct refusals *r, uint64_t now, bool all)
 {
 	struct stranger *s;
+	bool some = false;
 
 	for (size_t i = 0; i < REFUSALS_ADDRESSES; i++) {
 		s = &r->strangers[i];
-		if (s->since == 0 || (!all && now - s->since < RATE_MINUTE))
-			continue;
-		if (s->more > 0)
-			log_stranger(s);
-		s->since = s->more > 0 ? now : 0;
-		s->more = 0;
+		if (s->since != 0 && (all || now - s->since >= RATE_MINUTE)) {
+			if (s->more > 0)
+				log_stranger(s);
+			s->since = s->more > 0 ? now : 0;
+			s->more = 0;
+		}
+		some = some || s->since != 0;
 	}
+	return some;
 }
 
+/*
+ * The timer ends when nothing is held back, so that an idle daemon sleeps.
+ * Said before looking: what comes meanwhile starts it again.
+ */
 static void
 on_tick(struct ev_loop *ev, ev_timer *w, int revents)
 {
 	struct refusals *r = w->data;
 	uint64_t now = clock_now(CLOCK_MONOTONIC);
+	bool some;
 
-	(void)ev;
 	(void)revents;
-	for (int i = 0; i < REFUSED_KINDS; i++)
+	atomic_store(&r->ticking, false);
+	some = look_back(r, now, false);
+	for (int i = 0; i < REFUSED_KINDS; i++) {
 		log_more(i, rate_over(&r->rates[i], now));
-	look_back(r, now, false);
+		some = some || rate_held(&r->rates[i]);
+	}
+	if (!some)
+		ev_timer_stop(ev, w);
+	else
+		atomic_store(&r->ticking, true);
+}
+
+static void
+on_wake(struct job *job)
+{
+	struct refusals *r = CONTAINER(job, struct refusals, wake);
+
+	atomic_store(&r->waking, false);
+	atomic_store(&r->ticking, true);
+	ev_timer_start(r->loop->ev, &r->timer);
 }
 
 void
-refusals_start(struct refusals *r, struct ev_loop *ev)
+refusals_start(struct refusals *r, struct loop *l)
 {
-	r->ev = ev;
+	r->loop = l;
+	r->wake.run = on_wake;
 	ev_timer_init(&r->timer, on_tick, TICK, TICK);
 	r->timer.data = r;
-	ev_timer_start(ev, &r->timer);
 }
 
 void
 refusals_stop(struct refusals *r)
 {
-	if (r->ev == NULL)
+	if (r->loop == NULL)
 		return;
-	ev_timer_stop(r->ev, &r->timer);
-	r->ev = NULL;
+	ev_timer_stop(r->loop->ev, &r->timer);
 	for (int i = 0; i < REFUSED_KINDS; i++)
 		log_more(i, rate_rest(&r->rates[i]));
 	look_back(r, clock_now(CLOCK_MONOTONIC), true);

@@ -6,7 +6,6 @@
 #ifndef LOOP_REFUSALS_H
 #define LOOP_REFUSALS_H
 
-#include <ev.h>
 #include <stddef.h>
 
 #include "base/diag.h"
@@ -24,6 +23,7 @@ enum refused {
 	REFUSED_KINDS
 };
 
+struct loop;
 struct refusals;
 
 struct refusals *refusals_new(struct diag *d);
@@ -43,7 +43,7 @@ void refusals_log(struct refusals *r, enum refused kind, const struct peer *p,
 void refusals_address(struct refusals *r, const struct peer *p);
 
 /* Tell the end of a flood when it is over; the rest, at the end. */
-void refusals_start(struct refusals *r, struct ev_loop *ev);
+void refusals_start(struct refusals *r, struct loop *l);
 void refusals_stop(struct refusals *r);
 
 #endif

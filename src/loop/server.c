@@ -305,7 +305,7 @@ server_run(struct server *s, void (*ready)(void *arg), void *arg)
 		log_error("start", "%s", d.text);
 		_exit(1); /* some threads may run: no orderly way back */
 	}
-	refusals_start(s->refusals, s->loops[0]->ev);
+	refusals_start(s->refusals, s->loops[0]);
 	listeners_start(s->listeners, s);
 	notify("READY=1");
 	ready(arg);

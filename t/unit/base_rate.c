@@ -81,7 +81,9 @@ TEST(at_the_end_the_rest_is_told_at_once)
 
 	rate_init(&r, 1);
 	flood(&r, T0, 3, &more);
+	CHECK(rate_held(&r));
 	CHECK(rate_rest(&r) == 2);
+	CHECK(!rate_held(&r));
 	CHECK(rate_rest(&r) == 0);
 	rate_destroy(&r);
 }
