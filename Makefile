@@ -96,8 +96,15 @@ $(TEST_PROGS): $(BUILD)/t/lib/%: $(BUILD)/t/lib/%.o $(call libs,wire base)
 
 include t/bench.mk
 
+# The fuzzers' targets without a fuzzer, for what they have found: t/fuzz.bats
+REPLAYS := $(patsubst %.c,$(BUILD)/%,$(wildcard t/fuzz/fuzz_*.c))
+$(BUILD)/t/fuzz/fuzz_session: $(BUILD)/t/fuzz/talk.o $(BUILD)/t/fuzz/replies.o
+$(REPLAYS): %: %.o $(BUILD)/t/fuzz/replay.o $(call libs,tool $(LIBS_session))
+	$(if $(Q),@echo "  LINK $@")
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+
 .PHONY: test-programs
-test-programs: all units $(TEST_LIBS) $(TEST_PROGS) bench-programs
+test-programs: all units $(TEST_LIBS) $(TEST_PROGS) $(REPLAYS) bench-programs
 
 # --- the two commands -------------------------------------------------------
 

@@ -2,18 +2,22 @@
  * fuzz_session: any bytes as a client.  The first bytes choose how the host
  * behaves, the others are the client's stream.  The conversation is held
  * twice: in one go, answered at once; and in pieces, by a slow client, with
- * answers that come late and in another order.  What is said must not depend
- * on that, and nothing may be left over.  Sometimes the disks fail on the
- * way; then only the latter holds.
+ * answers that come late and in another order, from disks that tell of holes
+ * and from a file.  What is said must not depend on that, every message must
+ * have its shape, and nothing may be left over.  Sometimes the disks fail on
+ * the way; then what is said may differ.
  */
+#include <sys/mman.h>
+
 #include "../unit/session_host.h"
+#include "replies.h"
+#include "talk.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
-#define CONFIG 8
-
 static struct host host;
 static unsigned char *fresh[3]; /* the disks as they were */
+static struct buf stream, want; /* their memory is used again */
 
 static void
 require(bool truth)
@@ -22,18 +26,34 @@ require(bool truth)
 		abort();
 }
 
+/* Where maps and replies have something to tell. */
+static void
+make_holes(unsigned char *disk)
+{
+	memset(disk + 65536, 0, 20000);
+	for (unsigned at = 90112; at < 98304; at += 1024)
+		memset(disk + at, 0, 512);
+}
+
 static void
 init(void)
 {
 	if (host.registry != NULL)
 		return;
 	host_begin(&host);
+	buf_init(&stream, SIZE_MAX / 2);
+	buf_init(&want, SIZE_MAX / 2);
 	for (unsigned i = 0; i < 3; i++) {
 		size_t bytes = host.exports[i]->backend->size;
 
+		make_holes(host_disk(&host, i));
 		fresh[i] = malloc(bytes);
 		memcpy(fresh[i], host_disk(&host, i), bytes);
 	}
+	memset(host_disk(&host, 0) + 200000, 0, 700000);
+	memcpy(fresh[0], host_disk(&host, 0), DISK_SIZE);
+	host.file = memfd_create("pattern", MFD_CLOEXEC);
+	require(write(host.file, fresh[1], DISK_SIZE) == DISK_SIZE);
 }
 
 static void
@@ -46,25 +66,56 @@ restore(void)
 	host.dirty = false;
 }
 
-static uint32_t
-roll(uint32_t *dice)
+/* Both contexts that there are. */
+static void
+put_contexts(struct buf *b, const char *name)
 {
-	*dice = *dice * 1664525u + 1013904223u;
-	return *dice >> 8;
+	static const char *const queries[] = { "base:allocation",
+		"qemu:allocation-depth" };
+	unsigned char data[128];
+	size_t len = strlen(name), n = 4 + len;
+
+	wire_put32(data, (uint32_t)len);
+	memcpy(data + 4, name, len);
+	wire_put32(data + n, 2);
+	n += 4;
+	for (unsigned i = 0; i < 2; i++) {
+		len = strlen(queries[i]);
+		wire_put32(data + n, (uint32_t)len);
+		memcpy(data + n + 4, queries[i], len);
+		n += 4 + len;
+	}
+	put_option(b, NBD_OPT_SET_META_CONTEXT, data, n);
 }
 
-/* What the stream begins with, so that little is needed to get far. */
-static void
-prefix(struct buf *b, unsigned kind)
+/*
+ * What the stream begins with, so that little is needed to get far; returns
+ * how many options that is.
+ */
+static unsigned
+prefix(struct buf *b, const unsigned char *c)
 {
-	static const char *const names[] = { "disk", "pattern", "odd" };
+	enum talk_style style = talk_style(c);
+	enum talk_start start = talk_start(c);
+	unsigned options = 0;
 
 	buf_reset(b);
-	if (kind % 8 == 0)
-		return;
+	if (start == START_FLAGS)
+		return 0;
 	put_flags(b, NBD_FLAG_C_FIXED_NEWSTYLE | NBD_FLAG_C_NO_ZEROES);
-	if (kind % 8 > 2)
-		put_go(b, NBD_OPT_GO, names[kind % 3], 4);
+	if (style != TALK_SIMPLE) {
+		put_option(b, style == TALK_EXTENDED ?
+		    NBD_OPT_EXTENDED_HEADERS : NBD_OPT_STRUCTURED_REPLY,
+		    NULL, 0);
+		options++;
+	}
+	if (style >= TALK_CONTEXTS) {
+		put_contexts(b, talk_export(c));
+		options++;
+	}
+	if (start == START_REQUEST)
+		put_go(b, NBD_OPT_GO, talk_export(c), 4);
+	return options + (start == START_REQUEST);
 }
 
 /* "ZZ" and a byte stand for up to a MiB of payload. */
@@ -76,11 +127,16 @@ expand(struct buf *b, const unsigned char *data, size_t size)
 
 	memset(payload, 'z', sizeof(payload));
 	while (size > 0) {
-		if (size < 3 || data[0] != 'Z' || data[1] != 'Z') {
-			buf_add(b, data++, 1);
-			size--;
-			continue;
-		}
+		size_t plain = 0;
+
+		while (plain < size && (size - plain < 3 ||
+		    data[plain] != 'Z' || data[plain + 1] != 'Z'))
+			plain++;
+		buf_add(b, data, plain);
+		data += plain;
+		size -= plain;
+		if (size == 0)
+			return;
 		for (unsigned i = 0; i < data[2] && left > 0; i++, left--)
 			buf_add(b, payload, sizeof(payload));
 		data += 3;
@@ -89,12 +145,12 @@ expand(struct buf *b, const unsigned char *data, size_t size)
 }
 
 static void
-settings(const unsigned char *c)
+settings(const unsigned char *c, unsigned options)
 {
 	host.config.default_export = c[0] & 1 ? "odd" : NULL;
 	host.config.listing = !(c[0] & 2);
 	host.config.no_zeroes = !(c[0] & 4) || c[1] % 8 != 0;
-	host.config.max_options = 1 + c[2] % 8;
+	host.config.max_options = options + 1 + c[2] % 8;
 	host.config.max_requests = 1 + c[3] % 16;
 	host.exports[0]->record.block_min = c[0] & 8 ? 512 : 0;
 	host.exports[2]->record.block_max = c[0] & 16 ? HOST_MiB : 0;
@@ -102,16 +158,17 @@ settings(const unsigned char *c)
 
 /* The measure: everything at once. */
 static void
-in_one_go(const struct buf *stream)
+in_one_go(void)
 {
 	host.answer = ANSWER_NOW;
 	host.hold_acquire = false;
 	host.window = SIZE_MAX;
 	host.fail = 0;
+	host.sparse = host.config.send_files = false;
 	host.budget.limit = 64 * HOST_MiB;
 	host.config.max_queued = HOST_MiB;
 	host_session(&host);
-	host_feed(&host, stream->data, stream->len);
+	host_feed(&host, stream.data, stream.len);
 }
 
 /* Something of what could happen next happens. */
@@ -123,7 +180,7 @@ let_go(uint32_t *dice)
 		host_run(&host);
 	}
 	if (host.queued > 0)
-		host_complete(&host, roll(dice) % host.queued);
+		host_complete(&host, talk_roll(dice) % host.queued);
 }
 
 /* Into the place for payload when there is one, as the loop does it. */
@@ -134,7 +191,7 @@ feed_some(const char *data, size_t n, uint32_t *dice)
 	size_t room;
 
 	if (host.in.len > 0 || (room = session_space(host.session,
-	    &place)) == 0 || roll(dice) % 4 == 0) {
+	    &place)) == 0 || talk_roll(dice) % 4 == 0) {
 		host_feed(&host, data, n);
 		return n;
 	}
@@ -146,7 +203,7 @@ feed_some(const char *data, size_t n, uint32_t *dice)
 }
 
 static void
-in_pieces(const struct buf *stream, const unsigned char *c, uint32_t dice)
+in_pieces(const unsigned char *c, uint32_t dice)
 {
 	static const size_t windows[] = { SIZE_MAX, 1, 100, 5000, 100000 };
 	static const size_t most[] = { 1, 7, 29, 500, 70000, 1000000 };
@@ -156,21 +213,23 @@ in_pieces(const struct buf *stream, const unsigned char *c, uint32_t dice)
 	host.hold_acquire = c[4] & 128;
 	host.fail = c[4] & 64 ? EIO : 0;
 	host.pass = c[7] % 8;
+	host.sparse = c[0] & 32;
+	host.config.send_files = c[0] & 64;
 	host.window = windows[c[5] % 5];
-	host.patience = 5000; /* a MiB byte by byte would take too long */
+	host.patience = 500; /* a MiB byte by byte would take too long */
 	host.budget.limit = c[5] & 64 ? 0 : c[5] & 128 ? 300000 : HOST_MiB * 8;
 	host.config.max_queued = c[5] & 32 ? 65536 : HOST_MiB;
 	host_session(&host);
 	host_run(&host);
-	while (at < stream->len && host.verdict != SESSION_CLOSE) {
-		n = 1 + roll(&dice) % most[c[6] % 6];
-		n = n < stream->len - at ? n : stream->len - at;
+	while (at < stream.len && host.verdict != SESSION_CLOSE) {
+		n = 1 + talk_roll(&dice) % most[c[6] % 6];
+		n = n < stream.len - at ? n : stream.len - at;
 		/* Only who wants input gets some, as on a socket. */
 		if (host.verdict == SESSION_MORE && host.in.len == 0)
-			at += feed_some(stream->data + at, n, &dice);
+			at += feed_some(stream.data + at, n, &dice);
 		else
 			host_run(&host);
-		if (host.verdict != SESSION_MORE || roll(&dice) % 2)
+		if (host.verdict != SESSION_MORE || talk_roll(&dice) % 2)
 			let_go(&dice);
 	}
 	host.window = SIZE_MAX;
@@ -180,12 +239,31 @@ in_pieces(const struct buf *stream, const unsigned char *c, uint32_t dice)
 	host_drain(&host);
 }
 
+/* What was said has the shape that it should have, up to where it ends. */
+static struct replies
+read_back(void)
+{
+	bool padded = stream.len >= 4 && !(host.config.no_zeroes &&
+	    stream.data[3] & NBD_FLAG_C_NO_ZEROES);
+	struct replies r;
+	const char *fault = replies_read(&r, host.out.data, host.out.len,
+	    padded);
+
+	if (fault != NULL)
+		fprintf(stderr, "%s\n", fault);
+	require(fault == NULL);
+	require(r.left == 0 || host.verdict == SESSION_CLOSE);
+	return r;
+}
+
 /*
  * Out of order the replies are the same, but not where they are; a close that
- * does not wait for requests in flight loses the replies of some.
+ * does not wait for requests in flight loses the replies of some.  In chunks
+ * the same may be told in other ways, but each request has one end.
  */
 static void
-compare(const struct buf *want, const char *reason)
+compare(const char *reason,
+    const struct replies *a, const struct replies *b)
 {
 	const char *got = host.verdict == SESSION_CLOSE ?
 	    session_reason(host.session) : "open";
@@ -193,41 +271,46 @@ compare(const struct buf *want, const char *reason)
 	    strcmp(reason, "client disconnected") == 0;
 
 	require(strcmp(got, reason) == 0);
-	if (host.answer == ANSWER_NOW || !session_in_transmission(host.session))
-		require(host.out.len == want->len &&
-		    memcmp(host.out.data, want->data, want->len) == 0);
+	require(a->entered == b->entered && a->options == b->options);
+	if (a->entered && a->chunks)
+		require(orderly ? a->finals == b->finals :
+		    a->finals >= b->finals);
+	else if (host.answer == ANSWER_NOW ||
+	    !session_in_transmission(host.session))
+		require(host.out.len == want.len &&
+		    memcmp(host.out.data, want.data, want.len) == 0);
 	else if (orderly)
-		require(host.out.len == want->len);
+		require(host.out.len == want.len);
 	else
-		require(host.out.len <= want->len);
+		require(host.out.len <= want.len);
 }
 
 int
 LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
-	struct buf stream, want;
+	struct replies first, second;
 	const char *reason;
+	unsigned options;
 
-	if (size < CONFIG)
+	if (size < TALK_CONFIG)
 		return 0;
 	init();
-	settings(data);
-	buf_init(&stream, SIZE_MAX / 2);
-	buf_init(&want, SIZE_MAX / 2);
-	prefix(&stream, data[1]);
-	expand(&stream, data + CONFIG, size - CONFIG);
-	in_one_go(&stream);
+	buf_reset(&want);
+	options = prefix(&stream, data);
+	settings(data, options);
+	expand(&stream, data + TALK_CONFIG, size - TALK_CONFIG);
+	in_one_go();
+	first = read_back();
 	reason = host.verdict == SESSION_CLOSE ? session_reason(host.session) :
 	    "open";
 	buf_add(&want, host.out.data, host.out.len);
 	require(host_end_session(&host));
 	restore();
-	in_pieces(&stream, data, data[7] * 2654435761u);
+	in_pieces(data, data[7] * 2654435761u);
+	second = read_back();
 	if (host.fail == 0)
-		compare(&want, reason);
+		compare(reason, &first, &second);
 	require(host_end_session(&host));
 	restore();
-	buf_free(&stream);
-	buf_free(&want);
 	return 0;
 }

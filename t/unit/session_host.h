@@ -53,6 +53,7 @@ struct host {
 	unsigned pass; /* ... after so many that pass */
 	bool dirty;    /* a disk was changed */
 	int file;      /* the content of "pattern", to be sent from; or 0 */
+	bool sparse;   /* reads tell of zeroes */
 
 	bool hold_acquire; /* the answer waits for host_acquired() */
 	bool acquiring, joining;
@@ -105,6 +106,27 @@ memory_map(struct memory *m, struct io *io)
 	}
 }
 
+/* How many zeroes there are, when length at least are. */
+static uint64_t
+memory_zeroes(const struct memory *m, const struct io *io)
+{
+	uint64_t at = io->offset;
+
+	while (at < m->backend.size && m->data[at] == 0)
+		at++;
+	at -= io->offset;
+	return at >= io->length ? at : 0;
+}
+
+static void
+memory_read(struct memory *m, struct io *io)
+{
+	if (host_of_backend->sparse && (io->flags & IO_SPARSE))
+		io->zeroes = memory_zeroes(m, io);
+	if (io->zeroes == 0)
+		memcpy(io->data, m->data + io->offset, io->length);
+}
+
 static void
 memory_do(struct memory *m, struct io *io)
 {
@@ -115,7 +137,7 @@ memory_do(struct memory *m, struct io *io)
 		return;
 	switch (io->op) {
 	case IO_READ:
-		memcpy(io->data, at, io->length);
+		memory_read(m, io);
 		break;
 	case IO_WRITE:
 		host_of_backend->dirty = true;
@@ -196,10 +218,10 @@ memory_read_now(struct backend *b, void *data, uint64_t offset, size_t len)
 static int
 memory_cached(struct backend *b, uint64_t offset, size_t len)
 {
-	(void)b;
 	(void)offset;
 	(void)len;
-	if (host_of_backend->file == 0 || host_answer() != ANSWER_NOW)
+	if (host_of_backend->file == 0 || host_answer() != ANSWER_NOW ||
+	    b != host_of_backend->exports[1]->backend)
 		return -1;
 	return host_of_backend->file;
 }
@@ -430,7 +452,7 @@ static size_t
 host_send_file(struct host *h, size_t max)
 {
 	uint64_t offset;
-	char data[65536];
+	static char data[65536];
 	ssize_t n;
 	int fd;
 	size_t len = session_output_file(h->session, &fd, &offset);
@@ -554,7 +576,7 @@ host_end_session(struct host *h)
 	return clean && h->budget.used == 0;
 }
 
-static void
+static inline void
 host_end(struct host *h)
 {
 	if (h->session != NULL)
