@@ -27,18 +27,26 @@ ALL_CFLAGS   = -std=gnu11 $(WARN) $(HARDEN) -pthread $(CFLAGS)
 ALL_LDFLAGS  = $(HARDEN_LD) -pthread $(LDFLAGS)
 LDLIBS       = -lev -lbsd -linih -lm
 
-LAYERS    := base wire spool export session loop tool
+# GnuTLS is taken where pkg-config finds it; TLS=no does without (in a BUILD of
+# its own: objects of both do not mix).
+TLS       ?= $(if $(shell pkg-config --exists 'gnutls >= 3.7' && echo yes),yes,no)
+TLS_LIBS  := $(if $(filter yes,$(TLS)),$(shell pkg-config --libs gnutls))
+OMIT_tls  := $(if $(filter yes,$(TLS)),src/tls/absent.c,$(filter-out src/tls/absent.c,$(wildcard src/tls/*.c)))
+
+LAYERS    := base wire spool export session tls loop tool
 LIBS_base    := base
 LIBS_wire    := wire
 LIBS_spool   := spool base
 LIBS_export  := export spool base
 LIBS_session := session export spool wire base
-LIBS_loop    := loop session export spool wire base
+LIBS_tls     := tls base
+LIBS_loop    := loop tls session export spool wire base
 LIBS_tool    := tool spool base
 
 PROGRAMS  := $(basename $(notdir $(wildcard src/main/*.c)))
 LIBS_main_nbdmuxd := $(LIBS_loop)
 libs       = $(patsubst %,$(BUILD)/lib%.a,$(1))
+tls_libs   = $(if $(filter tls,$(1)),$(TLS_LIBS))
 
 .PHONY: all
 all: $(PROGRAMS:%=$(BIN)/%)
@@ -51,7 +59,7 @@ $(BUILD)/%.o: %.c
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 define layer
-$(BUILD)/lib$(1).a: $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/$(1)/*.c))
+$(BUILD)/lib$(1).a: $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(OMIT_$(1)),$(wildcard src/$(1)/*.c)))
 	@mkdir -p $$(@D)
 	$$(Q)rm -f $$@ && ar rcs $$@ $$^
 endef
@@ -61,7 +69,7 @@ define program
 $(BIN)/$(1): $(BUILD)/src/main/$(1).o $(call libs,$(or $(LIBS_main_$(1)),$(LIBS_tool)))
 	@mkdir -p $$(@D)
 	$$(if $$(Q),@echo "  LINK $$@")
-	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LDLIBS)
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LDLIBS) $(call tls_libs,$(LIBS_main_$(1)))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
@@ -71,7 +79,7 @@ UNITS     := $(basename $(notdir $(wildcard t/unit/*.c)))
 define unit
 $(BUILD)/t/unit/$(1): $(BUILD)/t/unit/$(1).o $(call libs,$(LIBS_$(firstword $(subst _, ,$(1)))))
 	$$(if $$(Q),@echo "  LINK $$@")
-	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LDLIBS)
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LDLIBS) $(call tls_libs,$(LIBS_$(firstword $(subst _, ,$(1)))))
 endef
 $(foreach u,$(UNITS),$(eval $(call unit,$(u))))
 
@@ -195,6 +203,7 @@ help:
 	@echo "make fuzz         fuzz for FUZZ_SECONDS each (60)"
 	@echo "make lint         clang-tidy, cppcheck, shellcheck, mandoc"
 	@echo "make bench        compare with nbdkit, qemu-nbd and nbd-server"
+	@echo "make TLS=no BUILD=build-plain    without GnuTLS"
 	@echo "make install      DESTDIR, prefix (/usr/local)"
 	@echo "V=1 shows the commands"
 

@@ -13,7 +13,8 @@ below()
 	spool) echo base spool ;;
 	export) echo base spool export ;;
 	session) echo base wire spool export session ;;
-	loop) echo base wire spool export session loop ;;
+	tls) echo base tls ;;
+	loop) echo base wire spool export session tls loop ;;
 	tool) echo base spool tool ;;
 	main-nbdmuxd) echo base spool loop ;;
 	main-*) echo base spool tool ;;

@@ -1,0 +1,59 @@
+/* impl: what the files of this folder share. */
+#ifndef TLS_IMPL_H
+#define TLS_IMPL_H
+
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <stdatomic.h>
+
+#include "tls/channel.h"
+
+#define TLS_FILE_MAX (1024 * 1024)
+
+/* Users and their keys, sorted by name. */
+struct psk_user {
+	gnutls_datum_t name, key; /* owned: gnutls_free() */
+};
+struct psk_table {
+	size_t count;
+	struct psk_user *users;
+};
+
+struct tls_creds {
+	atomic_uint refs;
+	enum tls_verify verify;
+	gnutls_priority_t priority;
+	gnutls_certificate_credentials_t x509; /* NULL: none */
+	gnutls_psk_server_credentials_t psk;   /* NULL: none */
+	struct psk_table users;
+};
+
+struct tls_channel {
+	gnutls_session_t session;
+	struct tls_creds *creds; /* held */
+	struct pool *pool;       /* borrowed */
+	struct chunk *in, *out;  /* NULL: nothing is there */
+	bool ended;              /* the network has no more */
+	bool established;        /* the handshake is done */
+	bool over;               /* the client said its bye, or ended */
+	bool bye;                /* we said ours */
+	bool blocked;            /* what came in waits for room in out */
+	bool failed;
+	unsigned idle;           /* reads in a row that took nothing in */
+	struct diag error;
+};
+
+/* psk.c: read psktool's file; the callback that finds a user's key. */
+int psk_load(struct psk_table *t, const char *file, struct diag *d);
+void psk_clear(struct psk_table *t);
+int psk_find(gnutls_session_t session, const gnutls_datum_t *name,
+    gnutls_datum_t *key);
+
+/* verify.c: the callback that judges a client's certificate. */
+int verify_client(gnutls_session_t session);
+
+/* A reason that is better than GnuTLS's number, from within a callback. */
+void tls_channel_blame(gnutls_session_t session, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif
