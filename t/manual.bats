@@ -161,7 +161,9 @@ import re, sys
 print("[nbdmuxd]")
 strings = {"listen": "unix:" + sys.argv[1] + "/two",
 	"user": "nobody" if sys.argv[2] == "root" else "root",
-	"group": "nogroup", "image-dirs": "/", "default-export": "probe"}
+	"group": "nogroup", "image-dirs": "/", "default-export": "probe",
+	"tls": "off", "tls-certificate": "/crt", "tls-key": "/key",
+	"tls-ca": "/ca", "tls-psk-file": "/psk", "tls-priority": "SECURE256"}
 for line in sys.stdin:
 	m = re.match(r"  --([a-z-]+)=(\S+) +.*?(?: \[([a-zA-Z0-9]*)\])?$", line)
 	if not m or m[1] in ("config", "spool", "state"):
@@ -305,7 +307,8 @@ for e in told["exports"]:
 assert seen["exports"] == wanted, (seen["exports"], wanted)
 assert wanted["image"]["requests: read"] == 2, wanted
 clients = [[c["client"], c["export"], c["generation"], calendar.timegm(
-	time.strptime(c["since"], "%Y-%m-%dT%H:%M:%SZ"))]
+	time.strptime(c["since"], "%Y-%m-%dT%H:%M:%SZ")), c["tls"],
+	c["identity"]]
 	for c in told["connections"]]
 assert len(clients) == 1 and seen["clients"] == clients, (seen, clients)'
 }

@@ -1,6 +1,10 @@
-/* allow: CIDR lists, kept as IPv6 networks; IPv4 is mapped into them. */
+/*
+ * allow: networks, kept as those of IPv6 with IPv4 mapped into them, and names
+ * that clients prove.
+ */
 #include <arpa/inet.h>
 
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,9 +22,23 @@ struct network {
 	bool mapped;   /* IPv4 */
 };
 
+/* A pattern for the names of one kind of proof. */
+struct name {
+	enum proof_kind kind;
+	char *pattern;
+};
+
+struct entry {
+	bool is_name;
+	union {
+		struct network network;
+		struct name name;
+	};
+};
+
 struct allow {
 	size_t count;
-	struct network list[];
+	struct entry list[];
 };
 
 static bool
@@ -122,6 +140,42 @@ parse_network(struct network *n, const char *item, size_t len, struct diag *d)
 	return 0;
 }
 
+/* Whether the item is a name; *rest is then what follows the prefix. */
+static bool
+is_name(const char *item, size_t len, enum proof_kind *kind, size_t *prefix)
+{
+	static const struct {
+		const char *text;
+		enum proof_kind kind;
+	} prefixes[] = {
+		{ RECORD_ALLOW_CN, PROOF_CERTIFICATE },
+		{ RECORD_ALLOW_PSK, PROOF_PSK },
+	};
+
+	for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+		*prefix = strlen(prefixes[i].text);
+		*kind = prefixes[i].kind;
+		if (len > *prefix &&
+		    strncmp(item, prefixes[i].text, *prefix) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+parse_entry(struct entry *e, const char *item, size_t len, struct diag *d)
+{
+	size_t prefix;
+
+	e->is_name = is_name(item, len, &e->name.kind, &prefix);
+	if (!e->is_name)
+		return parse_network(&e->network, item, len, d);
+	e->name.pattern = strndup(item + prefix, len - prefix);
+	if (e->name.pattern == NULL)
+		return diag_errno(d, "cannot read allow");
+	return 0;
+}
+
 static size_t
 count_items(const char *text)
 {
@@ -147,7 +201,7 @@ allow_parse(struct allow **out, const char *text, struct diag *d)
 	if (a == NULL)
 		return diag_errno(d, "cannot read allow");
 	while ((item = text_item(&text, &len)) != NULL)
-		if (parse_network(&a->list[a->count++], item, len, d) == -1) {
+		if (parse_entry(&a->list[a->count++], item, len, d) == -1) {
 			allow_free(a);
 			return -1;
 		}
@@ -173,15 +227,45 @@ inside(const struct network *n, const uint8_t addr[16])
 	return rest == 0 || (n->addr[bytes] ^ addr[bytes]) >> (8 - rest) == 0;
 }
 
+/* Names of machines are the same in both cases, those of users are not. */
+static bool
+proved(const struct name *n, const struct proof *p)
+{
+	int flags = n->kind == PROOF_CERTIFICATE ? FNM_CASEFOLD : 0;
+	const char *name = NULL;
+
+	if (p == NULL || p->kind != n->kind)
+		return false;
+	while ((name = proof_next(p, name)) != NULL)
+		if (fnmatch(n->pattern, name, flags | FNM_NOESCAPE) == 0)
+			return true;
+	return false;
+}
+
+static bool
+matches(const struct entry *e, const struct peer *p)
+{
+	if (e->is_name)
+		return proved(&e->name, p->proof);
+	return p->is_unix || inside(&e->network, p->addr);
+}
+
 bool
 allow_match(const struct allow *a, const struct peer *p)
 {
-	size_t i;
-
-	if (a == NULL || p->is_unix)
+	if (a == NULL)
 		return true;
-	for (i = 0; i < a->count; i++)
-		if (inside(&a->list[i], p->addr))
+	for (size_t i = 0; i < a->count; i++)
+		if (matches(&a->list[i], p))
+			return true;
+	return false;
+}
+
+bool
+allow_names(const struct allow *a)
+{
+	for (size_t i = 0; a != NULL && i < a->count; i++)
+		if (a->list[i].is_name)
 			return true;
 	return false;
 }
@@ -189,6 +273,11 @@ allow_match(const struct allow *a, const struct peer *p)
 void
 allow_free(struct allow *a)
 {
+	if (a == NULL)
+		return;
+	for (size_t i = 0; i < a->count; i++)
+		if (a->list[i].is_name)
+			free(a->list[i].name.pattern);
 	free(a);
 }
 
@@ -201,7 +290,7 @@ peer_is_ipv4(const struct peer *p)
 bool
 allow_may_be_anybody(const struct allow *a)
 {
-	return a == NULL;
+	return a == NULL || allow_names(a);
 }
 
 size_t
@@ -213,7 +302,7 @@ allow_count(const struct allow *a)
 struct allow_range
 allow_range(const struct allow *a, size_t i)
 {
-	const struct network *n = &a->list[i];
+	const struct network *n = &a->list[i].network;
 	struct allow_range r = { .mapped = n->mapped };
 
 	memcpy(r.first, n->addr, sizeof r.first);

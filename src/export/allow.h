@@ -1,4 +1,4 @@
-/* allow: which client addresses may use an export. */
+/* allow: which clients may use an export: addresses, and who they proved to be. */
 #ifndef EXPORT_ALLOW_H
 #define EXPORT_ALLOW_H
 
@@ -7,16 +7,19 @@
 #include <stdint.h>
 
 #include "base/diag.h"
+#include "base/proof.h"
 
 /*
  * A client: a TCP address (IPv4 as IPv4-mapped IPv6), a virtual machine's CID
  * (as an address that no client over IPv6 has), or a unix socket, which
- * the socket's permissions govern: every list allows it.
+ * the socket's permissions govern: every address in a list allows it.
  */
 struct peer {
 	bool is_unix;
 	uint8_t addr[16];
 	uint16_t port;
+	bool secure; /* by TLS */
+	const struct proof *proof; /* who it is, borrowed; NULL: not proved */
 	char text[128]; /* "192.0.2.1:4711", "[2001:db8::1]:4711",
 	                * "vsock:3:4711", "unix" */
 };
@@ -26,9 +29,14 @@ void peer_set_vsock(struct peer *p, uint32_t cid);
 
 struct allow; /* a parsed list */
 
-/* text is a CIDR list; NULL or empty allows everybody (and gives NULL). */
+/*
+ * text is a list of networks, "cn:NAME" and "psk:USER", where names may have
+ * wildcards; NULL or empty allows everybody (and gives NULL).
+ */
 int allow_parse(struct allow **out, const char *text, struct diag *d);
 bool allow_match(const struct allow *a, const struct peer *p);
+/* The list has names: who is refused may pass after a proof. */
+bool allow_names(const struct allow *a);
 void allow_free(struct allow *a);
 
 /* An IPv4 address, kept as IPv4-mapped IPv6. */

@@ -117,6 +117,31 @@ refuse(enum refusal why, struct diag *d, const char *text)
 	return why;
 }
 
+static bool
+too_open(const struct generation *g, const struct peer *p)
+{
+	return !p->secure && g->record.tls == RECORD_TLS_REQUIRE;
+}
+
+bool
+generation_shown(const struct generation *g, const struct peer *p)
+{
+	return !too_open(g, p) && allow_match(g->allow, p);
+}
+
+/* In clear nobody has proved anything yet. */
+static enum refusal
+denied(const struct generation *g, const struct peer *p, struct diag *d)
+{
+	if (!p->secure && allow_names(g->allow))
+		return refuse(REFUSE_TLS, d,
+		    "this export needs TLS, and a proof of who you are");
+	if (allow_names(g->allow))
+		return refuse(REFUSE_DENIED, d, "neither your address nor who "
+		    "you proved to be may use this export");
+	return refuse(REFUSE_DENIED, d, "your address may not use this export");
+}
+
 /*
  * Under the lock: may this client have the export's current generation?  The
  * words go to the client, so they name no path and no other client.
@@ -133,9 +158,10 @@ admit(struct registry *r, const char *name, const struct peer *p, bool join,
 	if (g == NULL)
 		return refuse(REFUSE_FAILED, d,
 		    "this export cannot be served at the moment");
+	if (too_open(g, p))
+		return refuse(REFUSE_TLS, d, "this export needs TLS");
 	if (!allow_match(g->allow, p))
-		return refuse(REFUSE_DENIED, d,
-		    "your address may not use this export");
+		return denied(g, p, d);
 	if (join && g->record.max_clients != 0 &&
 	    e->clients >= g->record.max_clients)
 		return refuse(REFUSE_FULL, d,

@@ -110,12 +110,16 @@ void registry_republish(struct registry *r);
  */
 bool registry_welcomes(struct registry *r, const struct peer *p);
 
+/* Whether a list for this client has it: it could use it as it is now. */
+bool generation_shown(const struct generation *g, const struct peer *p);
+
 /* Why a name is refused at a negotiation. */
 enum refusal {
 	REFUSE_NOT,
 	REFUSE_UNKNOWN, /* no such export, or being removed */
 	REFUSE_FAILED,  /* it exists, but its image cannot be served */
-	REFUSE_DENIED,  /* the address may not use it */
+	REFUSE_TLS,     /* not without TLS */
+	REFUSE_DENIED,  /* the client may not use it */
 	REFUSE_FULL     /* max-clients reached */
 };
 

@@ -11,6 +11,7 @@
 #include "loop/limits.h"
 #include "loop/refusals.h"
 #include "loop/server.h"
+#include "loop/transport.h"
 
 #define CONN_HAGGLING_TIME 1. /* seconds, when the server ends */
 
@@ -36,6 +37,8 @@ conn_free(struct conn *c)
 	if (c->stats_slot != STATS_NOWHERE)
 		stats_conn_close(l->server->stats, c->stats_slot);
 	session_free(c->session);
+	tls_channel_free(c->tls);
+	proof_free(c->proof);
 	chunk_put(&l->pool, c->stash);
 	settings_unref(c->settings);
 	free(c);
@@ -72,6 +75,7 @@ conn_end(struct conn *c, const char *reason)
 	if (session_refused(c->session) && !c->refused)
 		conn_refused(c, NULL, 0, reason);
 	log_end_of(c, reason);
+	secure_end(c);
 	swallow(c);
 	close(c->fd);
 	c->fd = -1;
@@ -152,6 +156,18 @@ conn_kick(struct conn *c, const char *reason)
 	conn_arm(c, (double)c->settings->config.drain_timeout);
 }
 
+static enum session_tls
+session_tls(const struct config *cf)
+{
+	static const enum session_tls modes[] = {
+		[CONFIG_TLS_OFF] = SESSION_TLS_OFF,
+		[CONFIG_TLS_ON] = SESSION_TLS_ON,
+		[CONFIG_TLS_REQUIRED] = SESSION_TLS_REQUIRED,
+	};
+
+	return modes[cf->tls];
+}
+
 static struct session *
 new_session(struct conn *c)
 {
@@ -163,6 +179,7 @@ new_session(struct conn *c)
 		.listing = cf->listing,
 		.no_zeroes = cf->no_zeroes,
 		.send_files = cf->zero_copy,
+		.tls = session_tls(cf),
 		.max_options = (unsigned)cf->max_options,
 		.max_handshake = cf->max_handshake,
 		.max_requests = (unsigned)cf->max_requests,
@@ -182,6 +199,7 @@ conn_new(struct loop *l, int fd, const struct peer *peer)
 	c->loop = l;
 	c->fd = fd;
 	c->peer = *peer;
+	c->transport = &transport_plain;
 	c->stats_slot = STATS_NOWHERE;
 	c->settings = server_settings(l->server);
 	c->session = new_session(c);

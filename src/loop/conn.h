@@ -14,12 +14,15 @@
 #include "loop/loop.h"
 #include "loop/settings.h"
 #include "session/session.h"
+#include "tls/channel.h"
 
 enum conn_state {
 	CONN_OPEN,    /* the session talks */
 	CONN_CLOSING, /* the last output is being sent */
 	CONN_DEAD     /* socket closed; workers still hold some of its memory */
 };
+
+struct transport;
 
 struct conn {
 	TAILQ_ENTRY(conn) link;
@@ -34,6 +37,9 @@ struct conn {
 	int fd;
 	ev_io io;
 	ev_timer timer; /* handshake, or closing */
+	const struct transport *transport;
+	struct tls_channel *tls; /* NULL: in clear */
+	struct proof *proof;     /* the peer's; NULL: it has proved nothing */
 	struct session *session;
 	struct chunk *stash; /* input that the session has not taken yet */
 	struct settings *settings;

@@ -2,16 +2,23 @@
  * connio: bytes from the socket into the session and back.  What the socket is
  * watched for is computed in one place, interest().
  */
-#include <sys/sendfile.h>
-#include <sys/socket.h>
-
 #include <errno.h>
 #include <string.h>
 
 #include "loop/connpriv.h"
+#include "loop/transport.h"
 
-#define CONN_IOV 64
 #define CONN_CLOSING_TIME 5. /* seconds for the last output */
+
+/* In a TLS handshake only what comes after the ACK has left is for us. */
+static bool
+wants_input(const struct conn *c)
+{
+	if (c->state != CONN_OPEN || c->stash != NULL)
+		return false;
+	return c->verdict == SESSION_MORE ||
+	    (c->verdict == SESSION_TLS && session_queued(c->session) == 0);
+}
 
 /* What the socket is watched for, from the state and the buffers alone. */
 static int
@@ -19,16 +26,15 @@ interest(const struct conn *c)
 {
 	int events = 0;
 
-	if (session_queued(c->session) > 0)
+	if (session_queued(c->session) > 0 || secure_unsent(c) > 0)
 		events |= EV_WRITE;
-	if (c->state == CONN_OPEN && c->verdict == SESSION_MORE &&
-	    c->stash == NULL)
+	if (wants_input(c))
 		events |= EV_READ;
 	return events;
 }
 
-static void
-watch(struct conn *c)
+void
+conn_watch(struct conn *c)
 {
 	int events = interest(c);
 
@@ -42,72 +48,12 @@ watch(struct conn *c)
 	ev_io_start(c->loop->ev, &c->io);
 }
 
-static size_t
-length_of(const struct iovec *iov, size_t count)
-{
-	size_t length = 0;
-
-	for (size_t i = 0; i < count; i++)
-		length += iov[i].iov_len;
-	return length;
-}
-
-/*
- * One system call's worth of output: bytes sent, 0 when there is nothing, -1
- * with errno.  A file that has ended before its bytes is EIO.
- */
-static ssize_t
-send_some(struct conn *c)
-{
-	struct iovec iov[CONN_IOV];
-	struct msghdr msg = { .msg_iov = iov };
-	uint64_t offset;
-	off_t at;
-	size_t len;
-	ssize_t n;
-	int fd, more;
-
-	msg.msg_iovlen = (size_t)session_output(c->session, iov, CONN_IOV);
-	if (msg.msg_iovlen > 0) {
-		more = session_queued(c->session) >
-		    length_of(iov, msg.msg_iovlen) ? MSG_MORE : 0;
-		return sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT |
-		    more);
-	}
-	len = session_output_file(c->session, &fd, &offset);
-	if (len == 0)
-		return 0;
-	at = (off_t)offset;
-	n = sendfile(c->fd, fd, &at, len);
-	if (n == 0)
-		errno = EIO;
-	return n == 0 ? -1 : n;
-}
-
-/* Send what the socket takes: bytes sent, or -1 when the client is lost. */
-static ssize_t
-flush(struct conn *c)
-{
-	ssize_t n, total = 0;
-
-	for (;;) {
-		n = send_some(c);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return errno == EAGAIN ? total : -1;
-		if (n == 0)
-			return total;
-		session_sent(c->session, (size_t)n);
-		total += n;
-	}
-}
-
 static void
 send_failed(struct conn *c)
 {
-	conn_end(c, errno == EIO ? "image ended or failed in the middle of a "
-	    "reply" : "connection lost while sending");
+	conn_end(c, errno == EPROTO ? tls_channel_error(c->tls) :
+	    errno == EIO ? "image ended or failed in the middle of a reply" :
+	    "connection lost while sending");
 }
 
 /* The session has closed: its last bytes are sent, for a while. */
@@ -115,14 +61,17 @@ static void
 closing(struct conn *c)
 {
 	if (session_queued(c->session) == 0) {
-		conn_end(c, session_reason(c->session));
-		return;
+		secure_end(c);
+		if (secure_unsent(c) == 0) {
+			conn_end(c, session_reason(c->session));
+			return;
+		}
 	}
 	if (c->state == CONN_OPEN) {
 		c->state = CONN_CLOSING;
 		conn_arm(c, CONN_CLOSING_TIME);
 	}
-	watch(c);
+	conn_watch(c);
 }
 
 static bool
@@ -130,15 +79,20 @@ finished(const struct conn *c)
 {
 	return c->stopping && c->verdict == SESSION_MORE &&
 	    c->stash == NULL && session_in_transmission(c->session) &&
-	    session_quiet(c->session);
+	    session_quiet(c->session) && secure_unsent(c) == 0;
 }
 
 /* After the session was run: send, and see what comes next. */
 static void
 settle(struct conn *c)
 {
-	ssize_t sent = flush(c);
+	ssize_t sent;
 
+	if (c->verdict == SESSION_TLS && c->stash != NULL) {
+		secure_turn(c);
+		return;
+	}
+	sent = c->transport->flush(c);
 	if (sent == -1) {
 		send_failed(c);
 		return;
@@ -147,13 +101,18 @@ settle(struct conn *c)
 		closing(c);
 		return;
 	}
+	if (c->verdict == SESSION_TLS) {
+		secure_turn(c);
+		return;
+	}
 	if (ev_is_active(&c->timer) && !c->stopping &&
 	    session_in_transmission(c->session))
 		ev_timer_stop(c->loop->ev, &c->timer);
 	if (c->verdict == SESSION_AGAIN || finished(c) ||
-	    (c->verdict == SESSION_WAIT && sent > 0))
+	    (c->verdict == SESSION_WAIT && sent > 0) ||
+	    (wants_input(c) && secure_ready(c)))
 		conn_runnable(c);
-	watch(c);
+	conn_watch(c);
 }
 
 /* Put by what the session did not take; it is at most a buffer of input. */
@@ -205,19 +164,23 @@ receive(struct conn *c)
 	void *place = c->loop->input;
 	size_t room = session_space(c->session, &place);
 	bool direct = room > 0;
-	ssize_t n = recv(c->fd, place, direct ? room :
-	    sizeof(c->loop->input), MSG_DONTWAIT);
+	ssize_t n = c->transport->receive(c, place, direct ? room :
+	    sizeof(c->loop->input));
 
 	if (n == 0)
 		conn_end(c, "client closed the connection");
+	else if (n == -1 && errno == EPROTO && c->tls != NULL)
+		conn_end(c, tls_channel_error(c->tls));
 	else if (n == -1 && errno != EAGAIN && errno != EINTR)
 		conn_end(c, "connection lost while receiving");
 	else if (n == -1 && errno == EAGAIN && finished(c))
 		conn_end(c, session_reason(c->session));
-	else if (n > 0 && direct) {
+	else if (n == -1)
+		feed_stash(c); /* other things may have moved */
+	else if (direct) {
 		session_filled(c->session, (size_t)n);
 		feed_stash(c);
-	} else if (n > 0)
+	} else
 		feed(c, c->loop->input, (size_t)n);
 }
 
@@ -226,7 +189,10 @@ conn_run(struct conn *c)
 {
 	switch (c->state) {
 	case CONN_OPEN:
-		if (finished(c)) /* requests that have arrived are answered */
+		if (c->verdict == SESSION_TLS)
+			secure_turn(c);
+		else if (finished(c) || /* what has arrived is answered */
+		    (wants_input(c) && secure_ready(c)))
 			receive(c);
 		else
 			feed_stash(c);
@@ -247,11 +213,11 @@ conn_on_io(struct ev_loop *ev, ev_io *w, int revents)
 
 	(void)ev;
 	c->loop->worked = true;
-	if (revents & EV_READ) {
+	if ((revents & EV_READ) && c->verdict != SESSION_TLS) {
 		receive(c);
 		return;
 	}
-	sent = flush(c);
+	sent = c->transport->flush(c);
 	if (sent == -1)
 		send_failed(c);
 	else if (c->state == CONN_CLOSING)

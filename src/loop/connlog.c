@@ -2,6 +2,15 @@
 #include "loop/connlog.h"
 
 static void
+add_peer(struct log_line *l, const struct peer *p)
+{
+	log_str(l, "client", p->text);
+	if (p->secure)
+		log_str(l, "identity", p->proof != NULL ? p->proof->text :
+		    "unknown");
+}
+
+static void
 add_export(struct log_line *l, const struct generation *g)
 {
 	log_str(l, "export", g->name);
@@ -15,7 +24,7 @@ connlog_begin(const struct peer *p, const struct generation *g)
 	struct log_line l;
 
 	log_begin(&l, LEVEL_INFO, "connected");
-	log_str(&l, "client", p->text);
+	add_peer(&l, p);
 	add_export(&l, g);
 	log_end(&l);
 }
@@ -27,7 +36,7 @@ connlog_end(const struct peer *p, const struct generation *g,
 	struct log_line l;
 
 	log_begin(&l, level, "disconnected");
-	log_str(&l, "client", p->text);
+	add_peer(&l, p);
 	if (g != NULL)
 		add_export(&l, g);
 	if (n != NULL) {

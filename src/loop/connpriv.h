@@ -13,6 +13,9 @@ void conn_reap(struct conn *c);
 /* Its one timer, in seconds from now; what it means follows from the state. */
 void conn_arm(struct conn *c, double seconds);
 
+/* Watch the socket for what the state and the buffers want. */
+void conn_watch(struct conn *c);
+
 /* The watcher of its socket. */
 void conn_on_io(struct ev_loop *ev, ev_io *w, int revents);
 

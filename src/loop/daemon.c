@@ -36,7 +36,12 @@ struct start {
 static struct settings *
 load(void *arg, struct diag *d)
 {
-	return settings_load(arg, d);
+	struct settings *s = settings_load(arg, d);
+
+	if (s == NULL || settings_secure(s, d) == 0)
+		return s;
+	settings_unref(s);
+	return NULL;
 }
 
 /* First of all: they are known by their numbers. */
@@ -194,6 +199,13 @@ step_privileges(struct start *s, struct diag *d)
 	return privilege_drop(id, d);
 }
 
+/* As who reads them again on SIGHUP. */
+static int
+step_tls(struct start *s, struct diag *d)
+{
+	return settings_secure(s->settings, d);
+}
+
 static int
 step_server(struct start *s, struct diag *d)
 {
@@ -221,6 +233,7 @@ static int (*const steps[])(struct start *, struct diag *) = {
 	step_spool,
 	step_listen,
 	step_privileges,
+	step_tls,
 	step_server,
 };
 
@@ -331,7 +344,8 @@ test_all(struct start *s, size_t *count, struct diag *d)
 
 	if (step_settings(s, d) == -1 || step_identity(s, d) == -1 ||
 	    step_descriptors(s, d) == -1 ||
-	    privilege_drop(&s->identity, d) == -1)
+	    privilege_drop(&s->identity, d) == -1 ||
+	    settings_secure(s->settings, d) == -1)
 		return -1;
 	ro.image_dirs = s->settings->config.image_dirs;
 	ro.probe = s->settings->config.probe;

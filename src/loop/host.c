@@ -133,8 +133,15 @@ host_entered(void *arg, struct generation *g)
 
 	connlog_begin(&c->peer, g);
 	c->logged = true;
-	c->stats_slot = stats_conn_open(stats, g->stats_slot, g->name,
-	    g->number, c->peer.text, clock_now(CLOCK_REALTIME));
+	c->stats_slot = stats_conn_open(stats, g->stats_slot,
+	    &(struct stats_client) {
+		.name = g->name,
+		.generation = g->number,
+		.address = c->peer.text,
+		.tls = c->peer.secure,
+		.identity = c->proof != NULL ? c->proof->text : NULL,
+		.started = clock_now(CLOCK_REALTIME),
+	});
 	if (c->stats_slot == STATS_NOWHERE)
 		return NULL;
 	return stats_conn_counters(stats, c->stats_slot);

@@ -89,14 +89,16 @@ log_more(enum refused kind, uint64_t more)
 }
 
 static void
-log_one(enum log_level level, enum refused kind, const char *client,
+log_one(enum log_level level, enum refused kind, const struct peer *p,
     const char *name, size_t len, const char *reason)
 {
 	struct log_line l;
 
 	log_begin(&l, level, "refused");
 	log_str(&l, "kind", kinds[kind].name);
-	log_str(&l, "client", client);
+	log_str(&l, "client", p->text);
+	if (p->proof != NULL)
+		log_str(&l, "identity", p->proof->text);
 	if (name != NULL)
 		log_bytes(&l, "export", name, len < NAME_SHOWN ? len :
 		    NAME_SHOWN);
@@ -115,7 +117,7 @@ refusals_log(struct refusals *r, enum refused kind, const struct peer *p,
 	log_more(kind, more);
 	if (!passes)
 		tick(r);
-	log_one(passes ? kinds[kind].level : LEVEL_DEBUG, kind, p->text, name,
+	log_one(passes ? kinds[kind].level : LEVEL_DEBUG, kind, p, name,
 	    len, reason);
 }
 
@@ -166,7 +168,7 @@ refusals_address(struct refusals *r, const struct peer *p)
 	memcpy(s->text, p->text, sizeof(s->text));
 	if (s->since != 0) {
 		s->more++;
-		log_one(LEVEL_DEBUG, REFUSED_ADDRESS, p->text, NULL, 0,
+		log_one(LEVEL_DEBUG, REFUSED_ADDRESS, p, NULL, 0,
 		    NOBODYS);
 		return;
 	}

@@ -14,6 +14,7 @@ settings_new(struct config *c)
 		return NULL;
 	atomic_init(&s->refs, 1);
 	s->config = *c;
+	s->tls = NULL;
 	memset(c, 0, sizeof(*c));
 	return s;
 }
@@ -31,6 +32,7 @@ settings_unref(struct settings *s)
 	if (s == NULL || atomic_fetch_sub(&s->refs, 1) != 1)
 		return;
 	config_clear(&s->config);
+	tls_creds_unref(s->tls);
 	free(s);
 }
 
@@ -70,6 +72,18 @@ default_listen(struct config *c, const struct daemon_options *o,
 	return keys_set(config_keys, c, "listen", value, d);
 }
 
+/* Without GnuTLS not one of its keys is taken: whoever writes one counts on it. */
+static int
+check_built(const struct config *c, struct diag *d)
+{
+	if (c->tls == CONFIG_TLS_OFF && c->tls_verify == CONFIG_VERIFY_NO &&
+	    c->tls_certificate == NULL && c->tls_key == NULL &&
+	    c->tls_ca == NULL && c->tls_psk_file == NULL &&
+	    c->tls_priority == NULL)
+		return 0;
+	return tls_available(d);
+}
+
 struct settings *
 settings_load(const struct daemon_options *o, struct diag *d)
 {
@@ -80,6 +94,7 @@ settings_load(const struct daemon_options *o, struct diag *d)
 	if (forget_listen(&c, d) == 0 &&
 	    config_read(&c, o->places.conf, o->places.conf_given, d) == 0 &&
 	    override(&c, o, d) == 0 && default_listen(&c, o, d) == 0 &&
+	    check_built(&c, d) == 0 &&
 	    config_check(&c, d) == 0) {
 		s = settings_new(&c);
 		if (s == NULL)
@@ -87,4 +102,28 @@ settings_load(const struct daemon_options *o, struct diag *d)
 	}
 	config_clear(&c);
 	return s;
+}
+
+int
+settings_secure(struct settings *s, struct diag *d)
+{
+	static const enum tls_verify verify[] = {
+		[CONFIG_VERIFY_NO] = TLS_VERIFY_NO,
+		[CONFIG_VERIFY_OPTIONAL] = TLS_VERIFY_OPTIONAL,
+		[CONFIG_VERIFY_REQUIRED] = TLS_VERIFY_REQUIRED,
+	};
+	const struct config *c = &s->config;
+	struct tls_options o = {
+		.certificate = c->tls_certificate,
+		.key = c->tls_key,
+		.ca = c->tls_ca,
+		.psk_file = c->tls_psk_file,
+		.priority = c->tls_priority,
+		.verify = verify[c->tls_verify],
+	};
+
+	if (c->tls == CONFIG_TLS_OFF)
+		return 0;
+	s->tls = tls_creds_load(&o, d);
+	return s->tls != NULL ? 0 : diag_prefix(d, "TLS");
 }

@@ -9,16 +9,23 @@
 
 #include "loop/daemon.h"
 #include "spool/config.h"
+#include "tls/creds.h"
 
 struct settings {
 	atomic_uint refs;
 	struct config config;
+	struct tls_creds *tls; /* NULL: off, or not loaded yet */
 };
 
 /* Takes the config over (c is cleared then).  NULL when memory ran out. */
 struct settings *settings_new(struct config *c);
 /* The file, then the options over it.  NULL with d set. */
 struct settings *settings_load(const struct daemon_options *o, struct diag *d);
+/*
+ * Load what "tls" needs, as the user who will load it again: -1 with d set.
+ * Before anybody else has them.
+ */
+int settings_secure(struct settings *s, struct diag *d);
 struct settings *settings_ref(struct settings *s);
 void settings_unref(struct settings *s); /* NULL is allowed */
 

@@ -53,6 +53,11 @@ step_settings(struct start *s, struct diag *d)
 
 	if (st == NULL)
 		return -1;
+	if (st->config.tls == CONFIG_TLS_REQUIRED) {
+		settings_unref(st);
+		return diag_set(d, "\"tls\" is required, and --stdio has no "
+		    "TLS; encrypt what runs it (ssh does), and add --tls=on");
+	}
 	s->stdio->settings = st;
 	log_open(s->shared || st->config.log == CONFIG_LOG_SYSLOG, "nbdmuxd");
 	log_set_level(st->config.log_level);

@@ -28,6 +28,7 @@ enum phase {
 	PHASE_OPTION_SKIP,    /* s->skip bytes are thrown away */
 	PHASE_OPTION_ACQUIRE, /* the host looks for an export */
 	PHASE_OPTION_LIST,    /* s->catalog is being sent */
+	PHASE_TLS,            /* the host shakes hands */
 	PHASE_REQUEST,        /* a request's header wanted */
 	PHASE_PAYLOAD,        /* s->writing gets its payload */
 	PHASE_STATUS,         /* BLOCK_STATUS gets its list of contexts */
@@ -42,6 +43,7 @@ enum step {
 	STEP_NEXT, /* made progress: call the phase's step again */
 	STEP_MORE, /* input is used up */
 	STEP_WAIT, /* blocked until output or an answer moves */
+	STEP_TLS,  /* the client may start TLS now */
 	STEP_CLOSE
 };
 
@@ -205,6 +207,13 @@ enum step option_extended(struct session *s);
 /* optmeta.c: NBD_OPT_LIST_META_CONTEXT, NBD_OPT_SET_META_CONTEXT */
 enum step option_meta(struct session *s);
 enum step meta_found(struct session *s, struct generation *g);
+
+/* opttls.c */
+enum step option_starttls(struct session *s);
+enum step step_tls(struct session *s, struct input *in);
+/* Nothing but NBD_OPT_ABORT and NBD_OPT_STARTTLS is answered in clear. */
+bool option_in_clear(const struct session *s);
+enum step option_not_in_clear(struct session *s);
 
 /* optexport.c */
 enum step option_export(struct session *s);

@@ -90,13 +90,18 @@ session_acquired(struct session *s, enum refusal refusal,
 }
 
 static uint32_t
-refusal_type(enum refusal refusal)
+refusal_type(const struct session *s, enum refusal refusal)
 {
 	switch (refusal) {
 	case REFUSE_UNKNOWN:
 		return NBD_REP_ERR_UNKNOWN;
 	case REFUSE_FAILED:
 		return NBD_REP_ERR_PLATFORM;
+	case REFUSE_TLS: /* which may not be to be had (TL-02); and TL-19 */
+		return s->config.tls != SESSION_TLS_OFF &&
+		    (s->option.option == NBD_OPT_INFO ||
+		    s->option.option == NBD_OPT_GO) ?
+		    NBD_REP_ERR_TLS_REQD : NBD_REP_ERR_POLICY;
 	default:
 		return NBD_REP_ERR_POLICY;
 	}
@@ -111,7 +116,7 @@ step_option_acquire(struct session *s, struct input *in)
 	if (!s->answered)
 		return STEP_WAIT;
 	if (s->refusal != REFUSE_NOT)
-		return refuse(s, refusal_type(s->refusal), s->why);
+		return refuse(s, refusal_type(s, s->refusal), s->why);
 	g = s->found;
 	s->found = NULL;
 	if (s->option.option == NBD_OPT_LIST_META_CONTEXT ||

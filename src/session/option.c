@@ -33,6 +33,7 @@ static const struct {
 	{ NBD_OPT_EXPORT_NAME, option_export },
 	{ NBD_OPT_ABORT, option_abort },
 	{ NBD_OPT_LIST, option_list },
+	{ NBD_OPT_STARTTLS, option_starttls },
 	{ NBD_OPT_INFO, option_export },
 	{ NBD_OPT_GO, option_export },
 	{ NBD_OPT_STRUCTURED_REPLY, option_structured },
@@ -61,6 +62,8 @@ dispatch(struct session *s)
 	if (s->stopping && option != NBD_OPT_ABORT)
 		return option_refuse(s, NBD_REP_ERR_SHUTDOWN,
 		    "server is shutting down");
+	if (!option_in_clear(s))
+		return option_not_in_clear(s);
 	return handler(option)(s);
 }
 

@@ -54,7 +54,7 @@ step_option_list(struct session *s, struct input *in)
 		e = &s->catalog->entries[s->listed];
 		/* Who may not use it, and who could not, is not shown it. */
 		if (e->generation != NULL &&
-		    allow_match(e->generation->allow, s->config.peer) &&
+		    generation_shown(e->generation, s->config.peer) &&
 		    list_one(s, e) == -1)
 			return STEP_WAIT;
 		s->listed++;

@@ -22,6 +22,7 @@ static enum step (*const steps[PHASES])(struct session *, struct input *) = {
 	[PHASE_OPTION_SKIP] = step_option_skip,
 	[PHASE_OPTION_ACQUIRE] = step_option_acquire,
 	[PHASE_OPTION_LIST] = step_option_list,
+	[PHASE_TLS] = step_tls,
 	[PHASE_REQUEST] = step_request,
 	[PHASE_PAYLOAD] = step_payload,
 	[PHASE_STATUS] = step_status,
@@ -121,6 +122,8 @@ session_run(struct session *s, const void *data, size_t len, size_t *used)
 		return SESSION_MORE;
 	case STEP_WAIT:
 		return SESSION_WAIT;
+	case STEP_TLS:
+		return SESSION_TLS;
 	default:
 		return SESSION_CLOSE;
 	}

@@ -39,6 +39,12 @@ struct session_host {
 	struct stats_counters *(*entered)(void *arg, struct generation *g);
 };
 
+enum session_tls {
+	SESSION_TLS_OFF,     /* NBD_OPT_STARTTLS is refused */
+	SESSION_TLS_ON,      /* it is up to the client, and to the export */
+	SESSION_TLS_REQUIRED /* nothing is answered before it */
+};
+
 struct session_config {
 	const struct peer *peer;     /* borrowed, as all below */
 	struct pool *pool;
@@ -46,6 +52,7 @@ struct session_config {
 	bool listing;                /* NBD_OPT_LIST is answered */
 	bool no_zeroes;              /* NBD_FLAG_NO_ZEROES is offered */
 	bool send_files;             /* session_output_file() is called */
+	enum session_tls tls;
 	unsigned max_options;        /* per handshake */
 	size_t max_handshake;        /* bytes per handshake */
 	unsigned max_requests;       /* accepted and not yet replied to */
@@ -56,6 +63,7 @@ enum session_verdict {
 	SESSION_MORE,  /* wants input */
 	SESSION_AGAIN, /* has done its share of work: run it again, after others */
 	SESSION_WAIT,  /* wants no input until output or an answer has moved */
+	SESSION_TLS,   /* send what is left, shake hands; session_secured() */
 	SESSION_CLOSE  /* send what is left, then close; see session_reason() */
 };
 
@@ -96,6 +104,13 @@ int session_output(struct session *s, struct iovec *iov, int max);
 size_t session_output_file(struct session *s, int *fd, uint64_t *offset);
 size_t session_queued(const struct session *s);
 void session_sent(struct session *s, size_t n);
+
+/*
+ * After SESSION_TLS: all that was sent and received up to here was in clear,
+ * all else is not; the peer is secure.  What the client had sent in clear
+ * behind NBD_OPT_STARTTLS the session has not taken, and must never get.
+ */
+void session_secured(struct session *s);
 
 /* Answers to what the session asked.  Run it afterwards. */
 void session_acquired(struct session *s, enum refusal refusal,

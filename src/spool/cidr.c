@@ -94,3 +94,25 @@ record_check_cidr(const char *text, struct diag *d)
 		    inet_ntop(family, addr, right, sizeof(right)), prefix);
 	return 0;
 }
+
+/* Anything may be in a name; what is empty would be a slip. */
+static int
+check_name(const char *kind, const char *name, struct diag *d)
+{
+	if (name[0] == '\0')
+		return diag_set(d, "there is no name behind \"%s\"; write for "
+		    "example %sbuild7, or %s* for all", kind, kind, kind);
+	return 0;
+}
+
+int
+record_check_allow(const char *text, struct diag *d)
+{
+	static const char *const kinds[] = { RECORD_ALLOW_CN,
+		RECORD_ALLOW_PSK };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strncmp(text, kinds[i], strlen(kinds[i])) == 0)
+			return check_name(kinds[i], text + strlen(kinds[i]), d);
+	return record_check_cidr(text, d);
+}

@@ -11,6 +11,8 @@
 #include "spool/config.h"
 #include "spool/name.h"
 
+const char *const config_tls_names[] = { "off", "on", "required", NULL };
+static const char *const verify_names[] = { "no", "optional", "required", NULL };
 static const char *const log_names[] = { "stderr", "syslog", NULL };
 
 static int
@@ -35,6 +37,15 @@ check_mode(const char *value, struct diag *d)
 
 static int
 check_dir(const char *value, struct diag *d)
+{
+	if (value[0] != '/')
+		return diag_set(d, "\"%s\" is not an absolute path; write the "
+		    "whole path, beginning with /", value);
+	return 0;
+}
+
+static int
+check_file(const char *value, struct diag *d)
 {
 	if (value[0] != '/')
 		return diag_set(d, "\"%s\" is not an absolute path; write the "
@@ -137,6 +148,28 @@ const struct key config_keys[] = {
 	{ .name = "drain-timeout", .type = KEY_SECONDS, AT(drain_timeout),
 	    .value = "10", .min = 0, .max = 3600, .arg = "SECONDS",
 	    .help = "how long the daemon's end waits for replies" },
+	{ .name = "tls", .type = KEY_ENUM, AT(tls),
+	    .value = "off", .choices = config_tls_names, .arg = "off|on|required",
+	    .help = "whether clients may, or must, encrypt" },
+	{ .name = "tls-certificate", .type = KEY_STRING, AT(tls_certificate),
+	    .check = check_file, .arg = "FILE",
+	    .help = "the server's certificate and those above it, in PEM" },
+	{ .name = "tls-key", .type = KEY_STRING, AT(tls_key),
+	    .check = check_file, .arg = "FILE",
+	    .help = "the private key of the certificate, in PEM" },
+	{ .name = "tls-ca", .type = KEY_STRING, AT(tls_ca),
+	    .check = check_file, .arg = "FILE",
+	    .help = "who must have signed the certificates of clients, in PEM" },
+	{ .name = "tls-verify", .type = KEY_ENUM, AT(tls_verify),
+	    .value = "no", .choices = verify_names,
+	    .arg = "no|optional|required",
+	    .help = "whether clients show certificates" },
+	{ .name = "tls-psk-file", .type = KEY_STRING, AT(tls_psk_file),
+	    .check = check_file, .arg = "FILE",
+	    .help = "users and their shared keys, as psktool writes them" },
+	{ .name = "tls-priority", .type = KEY_STRING, AT(tls_priority),
+	    .arg = "STRING",
+	    .help = "what TLS may use, in GnuTLS's words, by default 1.2 and newer" },
 	{ .name = "log", .type = KEY_ENUM, AT(log),
 	    .value = "stderr", .choices = log_names,
 	    .flags = KEY_RESTART, .arg = "stderr|syslog",
@@ -259,5 +292,5 @@ config_check(const struct config *c, struct diag *d)
 		    "\"max-memory\" (%llu); make it smaller",
 		    (unsigned long long)c->max_queued,
 		    (unsigned long long)c->max_memory);
-	return 0;
+	return config_check_tls(c, d);
 }

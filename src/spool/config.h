@@ -11,6 +11,9 @@
 #define CONFIG_SECTION "nbdmuxd"
 #define CONFIG_PORT 10809
 
+enum config_tls { CONFIG_TLS_OFF, CONFIG_TLS_ON, CONFIG_TLS_REQUIRED };
+enum config_verify { CONFIG_VERIFY_NO, CONFIG_VERIFY_OPTIONAL,
+	CONFIG_VERIFY_REQUIRED };
 enum config_log { CONFIG_LOG_STDERR, CONFIG_LOG_SYSLOG };
 
 struct config {
@@ -38,11 +41,18 @@ struct config {
 	uint64_t handshake_timeout; /* seconds, all of them */
 	uint64_t keepalive;         /* a vanished client is gone after this */
 	uint64_t drain_timeout;     /* SIGTERM waits this long for replies */
+	unsigned tls;        /* enum config_tls */
+	char *tls_certificate, *tls_key; /* files; NULL: none */
+	char *tls_ca;        /* of the clients' certificates */
+	unsigned tls_verify; /* enum config_verify */
+	char *tls_psk_file;
+	char *tls_priority;  /* NULL: TLS 1.2 and newer */
 	unsigned log;
 	unsigned log_level;
 };
 
 extern const struct key config_keys[];
+extern const char *const config_tls_names[];
 
 /* Cleared or zeroed -> defaults. */
 void config_init(struct config *c);
@@ -58,6 +68,7 @@ int config_read(struct config *c, const char *file, bool must_exist,
 
 /* What keys say together; called after the file and the options. */
 int config_check(const struct config *c, struct diag *d);
+int config_check_tls(const struct config *c, struct diag *d); /* its part */
 
 enum listen_kind {
 	LISTEN_TCP,   /* "PORT", "HOST:PORT", "[IPv6]:PORT", "*:PORT" */

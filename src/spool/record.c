@@ -18,6 +18,8 @@
 
 const char *const mode_names[] = { "ro", "rw", "cow", NULL };
 
+static const char *const tls_names[] = { "optional", "require", NULL };
+
 /* What people may write for an image that is not a path. */
 static const struct {
 	const char *prefix, *what;
@@ -138,9 +140,13 @@ const struct key record_keys[] = {
 	    .help = "most clients at a time, 0 for any number" },
 	{ .name = "allow", .type = KEY_LIST,
 	    .offset = offsetof(struct record, allow),
-	    .check = record_check_cidr, .flags = KEY_FILLED,
-	    .arg = "CIDR,...",
-	    .help = "addresses and networks of the clients that may connect" },
+	    .check = record_check_allow, .flags = KEY_FILLED,
+	    .arg = "CIDR|cn:NAME|psk:USER,...",
+	    .help = "addresses, networks and identities that may connect" },
+	{ .name = "tls", .type = KEY_ENUM,
+	    .offset = offsetof(struct record, tls), .value = "optional",
+	    .choices = tls_names, .arg = "optional|require",
+	    .help = "whether clients must encrypt" },
 
 	{ .name = "partition", .flags = KEY_LATER, .arg = "NUMBER|root",
 	    .help = "serve only this partition of the image" },
@@ -148,8 +154,6 @@ const struct key record_keys[] = {
 	    .help = "serve another export under this name" },
 	{ .name = "exclusive", .flags = KEY_LATER, .arg = "yes|no",
 	    .help = "one client at a time" },
-	{ .name = "tls", .flags = KEY_LATER, .arg = "require",
-	    .help = "refuse clients without TLS" },
 	{ .name = "source", .flags = KEY_LATER, .arg = "URL",
 	    .help = "where the image is downloaded from" },
 	{ .name = "sha256", .flags = KEY_LATER, .arg = "HEX",

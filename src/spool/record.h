@@ -15,6 +15,7 @@
 
 enum mode { MODE_RO, MODE_RW, MODE_COW };
 extern const char *const mode_names[];
+enum record_tls { RECORD_TLS_OPTIONAL, RECORD_TLS_REQUIRE };
 
 struct record {
 	char *image; /* absolute path */
@@ -22,7 +23,8 @@ struct record {
 	unsigned mode;
 	uint64_t block_min, block_preferred, block_max; /* 0: the default */
 	uint64_t max_clients;                           /* 0: no limit */
-	char *allow; /* CIDR list; NULL: everybody */
+	char *allow; /* addresses and identities; NULL: everybody */
+	unsigned tls; /* enum record_tls */
 };
 
 extern const struct key record_keys[];
@@ -55,5 +57,10 @@ void record_blocks(const struct record *r, struct record_blocks *b);
 
 /* One address or network, "10.0.0.0/8", "::1", "vsock:3": 0 or -1, d set. */
 int record_check_cidr(const char *text, struct diag *d);
+
+/* One item of "allow": such an address, "cn:NAME" or "psk:USER". */
+#define RECORD_ALLOW_CN "cn:"
+#define RECORD_ALLOW_PSK "psk:"
+int record_check_allow(const char *text, struct diag *d);
 
 #endif

@@ -233,9 +233,23 @@ stats_export_close(struct stats *s, uint32_t slot)
 	pthread_mutex_unlock(&s->lock);
 }
 
+static void
+fill_conn(struct stats_conn_slot *c, const struct stats_client *client)
+{
+	const char *identity = client->identity;
+
+	put_text(c->name, STATS_NAME_WORDS, client->name);
+	put_text(c->address, STATS_ADDRESS_WORDS, client->address);
+	put_text(c->identity, STATS_ADDRESS_WORDS,
+	    identity != NULL ? identity : "");
+	atomic_store_explicit(&c->tls, client->tls, memory_order_release);
+	put(&c->generation, client->generation);
+	put(&c->started, client->started);
+}
+
 uint32_t
-stats_conn_open(struct stats *s, uint32_t export, const char *name,
-    uint64_t generation, const char *address, uint64_t started_ns)
+stats_conn_open(struct stats *s, uint32_t export,
+    const struct stats_client *client)
 {
 	struct stats_conn_slot *c;
 	uint32_t slot;
@@ -249,10 +263,7 @@ stats_conn_open(struct stats *s, uint32_t export, const char *name,
 		turn(&c->seq);
 		for (size_t i = 0; i < STATS_TOTALS; i++)
 			put(&stats_words(&c->counters)[i], 0);
-		put_text(c->name, STATS_NAME_WORDS, name);
-		put_text(c->address, STATS_ADDRESS_WORDS, address);
-		put(&c->generation, generation);
-		put(&c->started, started_ns);
+		fill_conn(c, client);
 		atomic_store_explicit(&c->export, export,
 		    memory_order_release);
 		atomic_store_explicit(&c->used, 1, memory_order_release);

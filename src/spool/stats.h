@@ -19,7 +19,7 @@
 #include "base/diag.h"
 #include "spool/name.h"
 
-#define STATS_VERSION 1
+#define STATS_VERSION 2
 #define STATS_MAGIC "nbdmuxst"
 #define STATS_NOWHERE UINT32_MAX /* no slot */
 
@@ -73,8 +73,16 @@ int stats_move(struct stats *s, int statefd, struct diag *d);
  */
 uint32_t stats_export_open(struct stats *s, const char *name);
 void stats_export_close(struct stats *s, uint32_t slot);
-uint32_t stats_conn_open(struct stats *s, uint32_t export, const char *name,
-    uint64_t generation, const char *address, uint64_t started_ns);
+struct stats_client {
+	const char *name; /* the export's */
+	uint64_t generation;
+	const char *address;
+	bool tls;
+	const char *identity; /* who it proved to be; NULL: it has not */
+	uint64_t started;     /* ns since the epoch */
+};
+uint32_t stats_conn_open(struct stats *s, uint32_t export,
+    const struct stats_client *client);
 struct stats_counters *stats_conn_counters(struct stats *s, uint32_t slot);
 void stats_conn_close(struct stats *s, uint32_t slot);
 
@@ -91,6 +99,8 @@ struct stats_export_row {
 struct stats_conn_row {
 	char name[NAME_SIZE]; /* the export's */
 	char address[128];
+	bool tls;
+	char identity[128]; /* who it proved to be, cut if need be; or "" */
 	uint64_t generation;
 	uint64_t started; /* ns since the epoch */
 	struct stats_totals totals;

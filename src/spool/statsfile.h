@@ -54,9 +54,11 @@ struct stats_conn_slot {
 	_Alignas(64) _Atomic uint32_t seq;
 	_Atomic uint32_t used;
 	_Atomic uint32_t export; /* slot, or STATS_NOWHERE */
+	_Atomic uint32_t tls;    /* 1: it is encrypted */
 	_Atomic uint64_t generation, started;
 	stats_word name[STATS_NAME_WORDS];
 	stats_word address[STATS_ADDRESS_WORDS];
+	stats_word identity[STATS_ADDRESS_WORDS];
 };
 
 /* Both see the counters as a row of words. */

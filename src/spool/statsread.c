@@ -124,6 +124,8 @@ read_conn(struct stats_conn_slot *c, struct stats_conn_row *r,
 		return false;
 	get_text(r->name, sizeof(r->name), c->name);
 	get_text(r->address, sizeof(r->address), c->address);
+	get_text(r->identity, sizeof(r->identity), c->identity);
+	r->tls = get32(&c->tls) == 1;
 	r->generation = get(&c->generation);
 	r->started = get(&c->started);
 	*export = get32(&c->export);

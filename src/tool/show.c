@@ -196,6 +196,14 @@ cell_generation(char dst[CELL], const struct listing_row *r,
 	return dst;
 }
 
+static const char *
+cell_identity(const struct stats_conn_row *c)
+{
+	if (c->identity[0] != '\0')
+		return c->identity;
+	return c->tls ? "(TLS)" : "-";
+}
+
 static void
 connection(struct table *t, const struct listing *l,
     const struct listing_row *r, const struct stats_conn_row *c)
@@ -208,7 +216,8 @@ connection(struct table *t, const struct listing *l,
 	    cell_generation(gen, r, c), cell_age(age, sizeof(age), seconds),
 	    cell_bytes(rd, c->totals.bytes_read),
 	    cell_bytes(wr, c->totals.bytes_written),
-	    cell_number(requests, listing_requests(&c->totals)) });
+	    cell_number(requests, listing_requests(&c->totals)),
+	    cell_identity(c) });
 }
 
 int
@@ -216,7 +225,8 @@ show_connections(const struct listing *l, FILE *out, size_t width)
 {
 	static const struct column columns[] = { { "CLIENT", false },
 		{ "EXPORT", false }, { "GEN", false }, { "AGE", true },
-		{ "READ", true }, { "WRITTEN", true }, { "REQUESTS", true } };
+		{ "READ", true }, { "WRITTEN", true }, { "REQUESTS", true },
+		{ "IDENTITY", false } };
 	struct table t;
 
 	table_init(&t, columns, COUNT(columns));

@@ -185,6 +185,9 @@ put_connection(struct json *j, const struct listing *l,
 {
 	json_open(j, NULL, '{');
 	json_string(j, "client", c->address);
+	json_bool(j, "tls", c->tls);
+	json_string(j, "identity", c->identity[0] != '\0' ? c->identity :
+	    NULL);
 	json_string(j, "export", r->name);
 	json_number(j, "generation", c->generation);
 	json_bool(j, "current", r->state.status != STATUS_DRAINING &&

@@ -247,7 +247,7 @@ def stats(page, path):
 	with open(path, "rb") as f:
 		data = f.read()
 	h = fields(data, 0, header)
-	if h["magic"] != b"nbdmuxst" or h["version"] != 1 or h["epoch"] % 2:
+	if h["magic"] != b"nbdmuxst" or h["version"] != 2 or h["epoch"] % 2:
 		sys.exit("the header is not what the page says")
 	totals, clients = {}, []
 	conns = -(-(65536 + h["exports"] * h["export_size"]) // 65536) * 65536
@@ -262,7 +262,8 @@ def stats(page, path):
 		for name, value in counters(c["counters"], counter).items():
 			totals[c["export"]][1][name] += value
 		clients.append([text(c["address"]), text(c["name"]),
-			c["generation"], c["started"] // 10**9])
+			c["generation"], c["started"] // 10**9, c["tls"] == 1,
+			text(c["identity"]) or None])
 	print(json.dumps({"exports": dict(totals.values()), "clients": clients}))
 
 

@@ -182,7 +182,7 @@ TEST(the_preferred_block_follows_a_larger_minimum)
 TEST(keys_of_later_versions_are_refused_by_name)
 {
 	static const char *const later[] = { "partition", "alias", "exclusive",
-		"tls", "source", "sha256", "format", "kernel", "initrd",
+		"source", "sha256", "format", "kernel", "initrd",
 		"cmdline", "expires" };
 	char lines[256], why[256];
 

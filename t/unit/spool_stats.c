@@ -11,6 +11,18 @@
 #include "spool_dir.h"
 #include "unit.h"
 
+static uint32_t
+conn_open(struct stats *s, uint32_t export, const char *name,
+    uint64_t generation, const char *address, uint64_t started)
+{
+	return stats_conn_open(s, export, &(struct stats_client) {
+		.name = name,
+		.generation = generation,
+		.address = address,
+		.started = started,
+	});
+}
+
 static struct dir dir;
 
 static struct stats *
@@ -62,8 +74,8 @@ TEST(connections_and_their_export_are_shown_with_their_sums)
 	r = reader();
 	b = stats_export_open(s, "b");
 	a = stats_export_open(s, "a");
-	x = stats_conn_open(s, a, "a", 3, "192.0.2.1:4711", 2000);
-	y = stats_conn_open(s, a, "a", 4, "[2001:db8::1]:1", 1000);
+	x = conn_open(s, a, "a", 3, "192.0.2.1:4711", 2000);
+	y = conn_open(s, a, "a", 4, "[2001:db8::1]:1", 1000);
 	c = stats_conn_counters(s, x);
 	stats_add(&c->requests[STATS_READ], 10);
 	stats_add(&c->bytes_read, 40960);
@@ -118,7 +130,7 @@ TEST(a_slot_that_is_used_again_begins_at_zero)
 	r = reader();
 	for (uint64_t i = 0; i < 100; i++) {
 		e = stats_export_open(s, "x");
-		c = stats_conn_open(s, e, "x", i, "peer", i);
+		c = conn_open(s, e, "x", i, "peer", i);
 		CHECK(e == 0 && c == 0);
 		stats_add(&stats_conn_counters(s, c)->bytes_read, i);
 		look(r, &o);
@@ -148,7 +160,7 @@ TEST(a_slot_that_is_being_changed_is_not_shown)
 	s = create(2, 2);
 	r = reader();
 	e = stats_export_open(s, "x");
-	c = stats_conn_open(s, e, "x", 1, "p", 1);
+	c = conn_open(s, e, "x", 1, "p", 1);
 	atomic_fetch_add(&s->conns[c].seq, 1);
 	look(r, &o);
 	CHECK(o.nexports == 1 && o.nconns == 0 && o.exports[0].clients == 0);
@@ -174,10 +186,10 @@ TEST(when_all_slots_are_taken_there_is_nowhere_and_that_works)
 	r = reader();
 	e = stats_export_open(s, "x");
 	CHECK(stats_export_open(s, "y") == STATS_NOWHERE);
-	c = stats_conn_open(s, STATS_NOWHERE, "y", 1, "p", 1);
+	c = conn_open(s, STATS_NOWHERE, "y", 1, "p", 1);
 	CHECK(c != STATS_NOWHERE);
-	CHECK(stats_conn_open(s, e, "x", 1, "q", 2) != STATS_NOWHERE);
-	CHECK(stats_conn_open(s, e, "x", 1, "r", 3) == STATS_NOWHERE);
+	CHECK(conn_open(s, e, "x", 1, "q", 2) != STATS_NOWHERE);
+	CHECK(conn_open(s, e, "x", 1, "r", 3) == STATS_NOWHERE);
 	stats_add(&stats_conn_counters(s, STATS_NOWHERE)->bytes_read, 1);
 	stats_add(&stats_conn_counters(s, c)->bytes_read, 1);
 	look(r, &o);
@@ -189,7 +201,7 @@ TEST(when_all_slots_are_taken_there_is_nowhere_and_that_works)
 	stats_conn_close(s, STATS_NOWHERE);
 	stats_export_close(s, STATS_NOWHERE);
 	stats_conn_close(s, c);
-	CHECK(stats_conn_open(s, e, "x", 1, "r", 3) == c);
+	CHECK(conn_open(s, e, "x", 1, "r", 3) == c);
 	stats_close(s);
 	stats_close(r);
 	dir_remove(&dir);
@@ -206,7 +218,7 @@ TEST(an_export_closed_before_its_connections_is_shown_until_the_last)
 	s = create(2, 2);
 	r = reader();
 	a = stats_export_open(s, "a");
-	c = stats_conn_open(s, a, "a", 1, "p", 1);
+	c = conn_open(s, a, "a", 1, "p", 1);
 	stats_export_close(s, a);
 	CHECK(stats_export_open(s, "a") != a);
 	CHECK(stats_export_open(s, "a") == STATS_NOWHERE);
@@ -239,7 +251,7 @@ TEST(names_and_addresses_that_are_too_long_are_cut)
 	memset(address, 'a', sizeof(address) - 1);
 	address[299] = '\0';
 	e = stats_export_open(s, name);
-	CHECK(stats_conn_open(s, e, name, 1, address, 1) == 0);
+	CHECK(conn_open(s, e, name, 1, address, 1) == 0);
 	look(r, &o);
 	CHECK_STR(o.exports[0].name, name);
 	CHECK_STR(o.conns[0].name, name);
@@ -262,7 +274,7 @@ TEST(slots_without_use_cost_no_memory)
 	CHECK(st.st_blocks * 512 <= 2 * (off_t)STATS_PAGE);
 	CHECK((st.st_mode & 07777) == 0644);
 	stats_export_open(s, "a");
-	stats_conn_open(s, 0, "a", 1, "p", 1);
+	conn_open(s, 0, "a", 1, "p", 1);
 	CHECK(fstatat(dir.fd, STATE_STATS, &st, 0) == 0);
 	CHECK(st.st_blocks * 512 <= 4 * (off_t)STATS_PAGE);
 	CHECK(dir_count(&dir, 0) == 1);
@@ -287,7 +299,7 @@ TEST(a_full_file_system_gives_no_slots_and_kills_nobody)
 	close(dir.fd);
 	dir.fd = open(dir.path, O_RDONLY | O_DIRECTORY);
 	s = create(65536, 65536);
-	while ((slot = stats_conn_open(s, STATS_NOWHERE, "a", 1, "p", 1)) !=
+	while ((slot = conn_open(s, STATS_NOWHERE, "a", 1, "p", 1)) !=
 	    STATS_NOWHERE) {
 		stats_add(&stats_conn_counters(s, slot)->errors, 1);
 		n++;
@@ -369,9 +381,9 @@ TEST(files_that_are_not_ours_are_refused)
 	CHECK_STR(refused(file, sizeof(file)), "NOT REFUSED");
 	CHECK_STR(refused(file, sizeof(file) - 1),
 	    "stats is damaged: its sizes cannot be true");
-	h->version = 2;
-	CHECK(strstr(refused(file, sizeof(file)), "stats has version 2 and "
-	    "this program reads version 1") != NULL);
+	h->version = 1;
+	CHECK(strstr(refused(file, sizeof(file)), "stats has version 1 and "
+	    "this program reads version 2") != NULL);
 	h->version = STATS_VERSION;
 	h->exports = UINT32_MAX;
 	CHECK(strstr(refused(file, sizeof(file)), "damaged") != NULL);
@@ -475,7 +487,7 @@ write_rounds(void *arg)
 
 	for (uint32_t i = 0; !atomic_load(&sh->stop); i++) {
 		which = i % 2;
-		slot = stats_conn_open(sh->s, sh->exports[which],
+		slot = conn_open(sh->s, sh->exports[which],
 		    which ? "one" : "zero", which,
 		    which ? PEER_B PEER_B : PEER_A PEER_A, which);
 		c = stats_conn_counters(sh->s, slot);
@@ -575,7 +587,7 @@ count_exactly(void *arg)
 	uint32_t slot;
 
 	while (!atomic_load(&e->stop)) {
-		slot = stats_conn_open(e->s, e->export, "x", 1, "p", 1);
+		slot = conn_open(e->s, e->export, "x", 1, "p", 1);
 		c = stats_conn_counters(e->s, slot);
 		for (int i = 0; i < 50; i++) {
 			atomic_fetch_add(&e->most, 1000);
@@ -601,7 +613,7 @@ TEST(a_snapshot_counts_no_connection_twice_or_not_at_all)
 	e.s = create(1, IDLE + 2);
 	e.export = stats_export_open(e.s, "x");
 	for (int i = 0; i < IDLE; i++)
-		stats_conn_open(e.s, e.export, "x", 1, "idle", 1);
+		conn_open(e.s, e.export, "x", 1, "idle", 1);
 	r = reader();
 	for (int i = 0; i < 2; i++)
 		CHECK(pthread_create(&t[i], NULL, count_exactly, &e) == 0);
@@ -640,7 +652,7 @@ TEST(ten_thousand_connections_open_and_close_quickly)
 	e = stats_export_open(s, "x");
 	clock_gettime(CLOCK_MONOTONIC, &a);
 	for (int i = 0; i < MANY; i++)
-		slots[i] = stats_conn_open(s, e, "x", 1, "p", 1);
+		slots[i] = conn_open(s, e, "x", 1, "p", 1);
 	clock_gettime(CLOCK_MONOTONIC, &b);
 	look(r, &o);
 	clock_gettime(CLOCK_MONOTONIC, &c);

@@ -6,6 +6,18 @@
 #include "tool/show.h"
 #include "unit.h"
 
+static uint32_t
+conn_open(struct stats *s, uint32_t export, const char *name,
+    uint64_t generation, const char *address, uint64_t started)
+{
+	return stats_conn_open(s, export, &(struct stats_client) {
+		.name = name,
+		.generation = generation,
+		.address = address,
+		.started = started,
+	});
+}
+
 static struct dir spool, state;
 static int exportsfd, lockfd;
 static struct stats *stats;
@@ -134,9 +146,9 @@ TEST(the_daemons_answers_and_what_it_has_not_answered_are_merged)
 TEST(clients_of_old_generations_are_told_apart)
 {
 	uint32_t slot = stats_export_open(stats, "a");
-	uint32_t two = stats_conn_open(stats, slot, "a", 2, "[::1]:2", 1000);
-	uint32_t also = stats_conn_open(stats, slot, "a", 2, "[::1]:3", 1001);
-	uint32_t three = stats_conn_open(stats, slot, "a", 3, "[::1]:1", 2000);
+	uint32_t two = conn_open(stats, slot, "a", 2, "[::1]:2", 1000);
+	uint32_t also = conn_open(stats, slot, "a", 2, "[::1]:3", 1001);
+	uint32_t three = conn_open(stats, slot, "a", 3, "[::1]:1", 2000);
 	struct listing *l, *later;
 	char *text;
 
