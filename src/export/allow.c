@@ -58,6 +58,23 @@ is_vsock(const uint8_t addr[16])
 	return memcmp(addr, vsock_prefix, sizeof vsock_prefix) == 0;
 }
 
+static enum family
+family_of(const uint8_t addr[16])
+{
+	if (is_mapped(addr))
+		return FAMILY_IPV4;
+	return is_vsock(addr) ? FAMILY_VSOCK : FAMILY_IPV6;
+}
+
+static enum family
+network_family(const struct network *n)
+{
+	if (n->mapped)
+		return FAMILY_IPV4;
+	return n->bits >= VSOCK_BITS && is_vsock(n->addr) ? FAMILY_VSOCK :
+	                                                    FAMILY_IPV6;
+}
+
 static void
 set_vsock(uint8_t addr[16], uint32_t cid)
 {
@@ -219,8 +236,7 @@ inside(const struct network *n, const uint8_t addr[16])
 {
 	unsigned bytes = n->bits / 8, rest = n->bits % 8;
 
-	if (n->mapped != is_mapped(addr) ||
-	    (n->bits >= VSOCK_BITS && is_vsock(n->addr)) != is_vsock(addr))
+	if (network_family(n) != family_of(addr))
 		return false;
 	if (memcmp(n->addr, addr, bytes) != 0)
 		return false;
@@ -281,10 +297,10 @@ allow_free(struct allow *a)
 	free(a);
 }
 
-bool
-peer_is_ipv4(const struct peer *p)
+enum family
+peer_family(const struct peer *p)
 {
-	return !p->is_unix && is_mapped(p->addr);
+	return family_of(p->addr);
 }
 
 bool
@@ -303,7 +319,7 @@ struct allow_range
 allow_range(const struct allow *a, size_t i)
 {
 	const struct network *n = &a->list[i].network;
-	struct allow_range r = { .mapped = n->mapped };
+	struct allow_range r = { .family = network_family(n) };
 
 	memcpy(r.first, n->addr, sizeof r.first);
 	memcpy(r.last, n->addr, sizeof r.last);

@@ -39,15 +39,16 @@ bool allow_match(const struct allow *a, const struct peer *p);
 bool allow_names(const struct allow *a);
 void allow_free(struct allow *a);
 
-/* An IPv4 address, kept as IPv4-mapped IPv6. */
-bool peer_is_ipv4(const struct peer *p);
+/* What kind of address it is; a network is of one kind and means no other. */
+enum family { FAMILY_IPV4, FAMILY_IPV6, FAMILY_VSOCK };
+enum family peer_family(const struct peer *p); /* not of unix sockets */
 
 /*
- * A list as ranges of addresses, IPv4 ones or IPv6 ones: whoever is in none
- * is refused.  Unless the list may be for anybody: an address does not tell.
+ * A list as ranges of addresses, each of one family: whoever is in none is
+ * refused.  Unless the list may be for anybody: an address does not tell.
  */
 struct allow_range {
-	bool mapped; /* IPv4 */
+	enum family family;
 	uint8_t first[16], last[16];
 };
 bool allow_may_be_anybody(const struct allow *a);

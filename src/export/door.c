@@ -13,12 +13,13 @@ struct door {
 	struct allow_range list[];
 };
 
-/* IPv4 first, so that no range of one family holds addresses of the other. */
+/* Apart, so that no range of one family holds addresses of another. */
 static int
-compare(const struct allow_range *a, bool mapped, const uint8_t addr[16])
+compare(const struct allow_range *a, enum family family,
+    const uint8_t addr[16])
 {
-	if (a->mapped != mapped)
-		return a->mapped ? -1 : 1;
+	if (a->family != family)
+		return a->family < family ? -1 : 1;
 	return memcmp(a->first, addr, sizeof a->first);
 }
 
@@ -27,7 +28,7 @@ compare_ranges(const void *one, const void *two)
 {
 	const struct allow_range *a = one, *b = two;
 
-	return compare(a, b->mapped, b->first);
+	return compare(a, b->family, b->first);
 }
 
 /* Sorted ranges to such that are apart; how many. */
@@ -39,7 +40,7 @@ merge(struct allow_range *list, size_t count)
 	if (count == 0)
 		return 0;
 	for (size_t i = 1; i < count; i++)
-		if (list[i].mapped != last->mapped ||
+		if (list[i].family != last->family ||
 		    memcmp(list[i].first, last->last, 16) > 0)
 			*++last = list[i];
 		else if (memcmp(list[i].last, last->last, 16) > 0)
@@ -99,19 +100,19 @@ bool
 door_lets_in(const struct door *d, const struct peer *p)
 {
 	size_t low = 0, high, middle;
-	bool mapped;
+	enum family family;
 
 	if (d == NULL || p->is_unix)
 		return true;
-	mapped = peer_is_ipv4(p);
+	family = peer_family(p);
 	for (high = d->count; low < high;) {
 		middle = low + (high - low) / 2;
-		if (compare(&d->list[middle], mapped, p->addr) <= 0)
+		if (compare(&d->list[middle], family, p->addr) <= 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low > 0 && d->list[low - 1].mapped == mapped &&
+	return low > 0 && d->list[low - 1].family == family &&
 	    memcmp(p->addr, d->list[low - 1].last, 16) <= 0;
 }
 

@@ -146,7 +146,7 @@ TEST(virtual_machines_are_allowed_by_their_cid_alone)
 	}
 	CHECK(!allowed("vsock:*", "127.0.0.1"));
 	CHECK(!allowed("vsock:*", "2001:db8::1"));
-	CHECK(!peer_is_ipv4(&three));
+	CHECK(peer_family(&three) == FAMILY_VSOCK);
 }
 
 TEST(rubbish_is_refused_with_the_word_that_is_wrong)

@@ -72,6 +72,24 @@ TEST(whom_all_exports_refuse_is_not_welcome)
 	end();
 }
 
+TEST(all_of_ipv6_does_not_let_in_virtual_machines)
+{
+	struct peer three = { 0 };
+
+	peer_set_vsock(&three, 3);
+	begin_with_image();
+	export("one", "::/0, 10.0.0.0/8");
+	apply();
+	CHECK(!registry_welcomes(reg, &three));
+	CHECK(welcome("2001:db8::1"));
+	export("two", "vsock:*");
+	apply();
+	CHECK(registry_welcomes(reg, &three));
+	CHECK(welcome("2001:db8::1"));
+	CHECK(!welcome("192.0.2.1"));
+	end();
+}
+
 TEST(one_export_for_everybody_opens_the_door)
 {
 	begin_with_image();
@@ -214,6 +232,7 @@ main(void)
 	RUN(an_export_that_has_failed_may_be_for_anybody);
 	RUN(unix_sockets_are_always_welcome);
 	RUN(all_of_ipv6_does_not_let_in_ipv4);
+	RUN(all_of_ipv6_does_not_let_in_virtual_machines);
 	RUN(a_list_that_changes_changes_the_door);
 	RUN(the_door_says_what_all_lists_together_say);
 	RUN(ten_thousand_lists_cost_a_client_less_than_ten_microseconds);
