@@ -58,7 +58,7 @@ as_nobody()
 
 @test "add writes what its options say" {
 	nbdmux-add -w -d "Grün; \"x\" = #1" -a 10.0.0.0/8,::1 --block-min=4k \
-	    --max-clients=3 disk ./image
+	    --max-clients=3 --exclusive=yes disk ./image
 	run cat "$SPOOL/disk.ini"
 	[ "$output" = "[export]
 image = $PWD/image
@@ -66,6 +66,7 @@ description = Grün; \"x\" = #1
 mode = rw
 block-min = 4K
 max-clients = 3
+exclusive = yes
 allow = 10.0.0.0/8, ::1" ]
 	[ "$(stat -c %a "$SPOOL/disk.ini")" = 644 ]
 	umask 077
@@ -446,7 +447,7 @@ b" ]
 	done
 	run nbdmux-add --help
 	for option in -w -d -a --raw --check --timeout= --description= --mode= \
-	    --block-min= --block-preferred= --block-max= --max-clients= --allow=; do
+	    --block-min= --block-preferred= --block-max= --max-clients= --exclusive= --allow=; do
 		[[ $output == *"  $option"* ]]
 	done
 	[[ $output != *--image* ]]

@@ -37,6 +37,8 @@ struct export {
 	LIST_HEAD(, node) generations; /* all that were ever current and live */
 	uint64_t last;              /* number of the newest */
 	unsigned clients;           /* of all generations */
+	char holder[sizeof ((struct peer *)0)->text]; /* if there is one */
+	uint64_t answered;          /* see registry_answered() */
 	bool draining;              /* written by apply only */
 
 	/* Apply's own: */

@@ -120,7 +120,8 @@ enum refusal {
 	REFUSE_FAILED,  /* it exists, but its image cannot be served */
 	REFUSE_TLS,     /* not without TLS */
 	REFUSE_DENIED,  /* the client may not use it */
-	REFUSE_FULL     /* max-clients reached */
+	REFUSE_FULL,    /* max-clients reached */
+	REFUSE_BUSY     /* exclusive, and somebody has it */
 };
 
 /*
@@ -132,6 +133,15 @@ enum refusal {
 enum refusal registry_acquire(struct registry *r, const char *name, size_t len,
     const struct peer *p, bool join, struct generation **out, struct diag *d);
 void registry_leave(struct generation *g); /* and unrefs it */
+
+/*
+ * Would a client be refused the export with REFUSE_BUSY?  *answered is then
+ * when a client of it was last told to be alive, with registry_answered():
+ * CLOCK_MONOTONIC in ns, 0: never.  Does not block.
+ */
+bool registry_busy(struct registry *r, const char *name, size_t len,
+    uint64_t *answered);
+void registry_answered(const struct generation *g, uint64_t now);
 
 /*
  * The catalog at this moment, referenced; what each entry tells a client.

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "loop/acquire.h"
+#include "loop/challenge.h"
 #include "loop/connlog.h"
 #include "loop/connpriv.h"
 #include "loop/host.h"
@@ -74,6 +76,8 @@ conn_end(struct conn *c, const char *reason)
 	ev_timer_stop(l->ev, &c->timer);
 	if (session_refused(c->session) && !c->refused)
 		conn_refused(c, NULL, 0, reason);
+	acquire_forget(c);
+	challenge_free(c);
 	log_end_of(c, reason);
 	secure_end(c);
 	swallow(c);

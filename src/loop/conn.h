@@ -45,6 +45,8 @@ struct conn {
 	struct settings *settings;
 	struct peer peer;
 	uint32_t stats_slot;
+	struct acquire *waiting;     /* for an exclusive export, or NULL */
+	struct challenge *challenge; /* under way, or NULL */
 };
 
 /*

@@ -2,81 +2,18 @@
  * host: the session's questions.  What may block goes to a worker as a job;
  * its answer comes back through the loop's inbox.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/clock.h"
+#include "loop/acquire.h"
 #include "loop/conn.h"
 #include "loop/connlog.h"
 #include "loop/host.h"
 #include "loop/server.h"
 #include "loop/workers.h"
 
-/* A negotiation on its way to a worker and back. */
-struct acquire {
-	struct job job;
-	struct conn *conn;
-	bool join;
-	enum refusal refusal;
-	struct generation *generation;
-	struct diag why;
-	size_t len;
-	char name[];
-};
-
-static void
-acquired(struct job *job)
-{
-	struct acquire *a = CONTAINER(job, struct acquire, job);
-	struct conn *c = a->conn;
-
-	if (a->refusal != REFUSE_NOT)
-		conn_refused(c, a->name, a->len, a->why.text);
-	session_acquired(c->session, a->refusal, a->generation, a->why.text);
-	free(a);
-	conn_run(c);
-}
-
-static void
-acquire_work(struct job *job)
-{
-	struct acquire *a = CONTAINER(job, struct acquire, job);
-	struct loop *l = a->conn->loop;
-
-	a->refusal = registry_acquire(l->server->registry, a->name, a->len,
-	    &a->conn->peer, a->join, &a->generation, &a->why);
-	a->job.run = acquired;
-	loop_post(l, &a->job);
-}
-
-/* FNV-1a: all that matters is that names differ. */
-static uint64_t
-hash(const char *name, size_t len)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (unsigned char)name[i]) * UINT64_C(0x100000001b3);
-	return h;
-}
-
 static void
 host_acquire(void *arg, const char *name, size_t len, bool join)
 {
-	struct conn *c = arg;
-	struct acquire *a = calloc(1, sizeof(*a) + len + 1);
-
-	if (a == NULL) {
-		session_acquired(c->session, REFUSE_FAILED, NULL,
-		    "out of memory, try again");
-		return;
-	}
-	a->conn = c;
-	a->join = join;
-	a->len = len;
-	memcpy(a->name, name, len);
-	a->job.run = acquire_work;
-	workers_add(c->loop->server->workers, &a->job, hash(name, len));
+	acquire_begin(arg, name, len, join);
 }
 
 static void

@@ -38,6 +38,8 @@ transmission_flags(const struct session *s, const struct generation *g)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
 		if (b->caps & table[i].cap)
 			flags |= table[i].flag;
+	if (g->record.exclusive) /* there is no second connection */
+		flags &= (uint16_t)~NBD_FLAG_CAN_MULTI_CONN;
 	if (s->agreed.style != STYLE_SIMPLE)
 		flags |= NBD_FLAG_SEND_DF;
 	if (s->agreed.style == STYLE_EXTENDED && contexts(s, g) != 0)

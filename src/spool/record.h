@@ -23,6 +23,7 @@ struct record {
 	unsigned mode;
 	uint64_t block_min, block_preferred, block_max; /* 0: the default */
 	uint64_t max_clients;                           /* 0: no limit */
+	bool exclusive; /* one connection at a time */
 	char *allow; /* addresses and identities; NULL: everybody */
 	unsigned tls; /* enum record_tls */
 };

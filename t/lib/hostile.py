@@ -11,7 +11,6 @@ import threading
 import time
 
 from nbdraw import *
-import access
 
 HANDSHAKE = b"\0\0\0\3" + option_bytes(LIST) + option_bytes(GO,
 	info_data("disk", [0, 1, 2, 3]))
@@ -446,4 +445,4 @@ def per_address(server):
 
 CASES = (byte_at_a_time, ends_everywhere, huge_lengths, garbage, mutations,
 	all_at_once, many_options, option_flood, slow_readers, slow_writers, flood,
-	too_many, per_address) + access.CASES
+	too_many, per_address)

@@ -99,6 +99,58 @@ TEST(max_clients_counts_the_clients_of_all_generations)
 	end();
 }
 
+TEST(an_exclusive_export_has_one_client_and_says_who_it_is)
+{
+	struct peer first = tcp_peer("10.1.2.3"), second = tcp_peer("10.1.2.4");
+	struct generation *a, *b;
+	struct diag d;
+	uint64_t answered;
+
+	strcpy(first.text, "10.1.2.3:4711");
+	begin();
+	image("a", 'a', IMAGE_SIZE);
+	serve("disk", "a")->exclusive = true;
+	apply();
+	CHECK(!registry_busy(reg, "disk", 4, &answered));
+	CHECK(registry_acquire(reg, "disk", 4, &first, true, &a, &d) ==
+	    REFUSE_NOT);
+	CHECK(registry_acquire(reg, "disk", 4, &second, true, &b, &d) ==
+	    REFUSE_BUSY);
+	CHECK_STR(d.text, "export is in exclusive use by 10.1.2.3:4711");
+	CHECK(refusal("disk", &second, false) == REFUSE_NOT);
+	CHECK(registry_busy(reg, "disk", 4, &answered) && answered == 0);
+	registry_answered(a, 17);
+	CHECK(registry_busy(reg, "disk", 4, &answered) && answered == 17);
+	registry_leave(a);
+	CHECK(!registry_busy(reg, "disk", 4, &answered));
+	CHECK(refusal("disk", &second, true) == REFUSE_NOT);
+	CHECK(!registry_busy(reg, "none", 4, &answered));
+	end();
+}
+
+TEST(clients_from_before_it_was_exclusive_count)
+{
+	struct generation *a, *b;
+	struct diag d;
+
+	begin();
+	image("a", 'a', IMAGE_SIZE);
+	serve("disk", "a");
+	apply();
+	a = join("disk");
+	b = join("disk");
+	serve("disk", "a")->exclusive = true;
+	apply();
+	CHECK(refused("disk", 4, &local, true, REFUSE_BUSY));
+	registry_leave(a);
+	CHECK(registry_acquire(reg, "disk", 4, &local, true, &a, &d) ==
+	    REFUSE_BUSY);
+	CHECK_STR(d.text, "export is for one client at a time, and still has 1");
+	registry_leave(b);
+	CHECK(refusal("disk", &local, true) == REFUSE_NOT);
+	end();
+}
+
 TEST(who_only_asks_is_no_client)
 {
 	struct generation *g;
@@ -501,6 +553,8 @@ main(void)
 	RUN(only_the_exact_bytes_of_a_name_match);
 	RUN(addresses_that_are_not_allowed_are_refused);
 	RUN(max_clients_counts_the_clients_of_all_generations);
+	RUN(an_exclusive_export_has_one_client_and_says_who_it_is);
+	RUN(clients_from_before_it_was_exclusive_count);
 	RUN(who_only_asks_is_no_client);
 	RUN(a_replaced_generation_is_closed_with_its_last_user);
 	RUN(the_catalog_is_sorted_and_has_failed_ones_too);

@@ -40,7 +40,7 @@ TEST(an_image_alone_gets_the_defaults)
 	CHECK(r.description == NULL && r.allow == NULL);
 	CHECK(r.mode == MODE_RO);
 	CHECK(r.block_min == 0 && r.block_preferred == 0 && r.block_max == 0);
-	CHECK(r.max_clients == 0);
+	CHECK(r.max_clients == 0 && !r.exclusive);
 	record_blocks(&r, &b);
 	CHECK(b.min == 1 && b.preferred == 4096 && b.max == 32 << 20);
 	record_clear(&r);
@@ -56,13 +56,14 @@ TEST(every_key_is_read)
 	CHECK(parse(&r, "# comment\n[export]\nimage=/dev/sdb\n"
 	    "description = Größe ; # \"x\" \nmode = rw\nblock-min = 512\n"
 	    "block-preferred = 64k\nblock-max = 1M\nmax-clients = 3\n"
+	    "exclusive = yes\n"
 	    "allow = 10.0.0.0/8 ::1,192.0.2.7\n", &d) == 0);
 	CHECK_STR(r.image, "/dev/sdb");
 	CHECK_STR(r.description, "Größe ; # \"x\"");
 	CHECK(r.mode == MODE_RW);
 	CHECK(r.block_min == 512 && r.block_preferred == 65536);
 	CHECK(r.block_max == 1 << 20);
-	CHECK(r.max_clients == 3);
+	CHECK(r.max_clients == 3 && r.exclusive);
 	CHECK_STR(r.allow, "10.0.0.0/8, ::1, 192.0.2.7");
 	record_clear(&r);
 }
@@ -181,7 +182,7 @@ TEST(the_preferred_block_follows_a_larger_minimum)
 
 TEST(keys_of_later_versions_are_refused_by_name)
 {
-	static const char *const later[] = { "partition", "alias", "exclusive",
+	static const char *const later[] = { "partition", "alias",
 		"source", "sha256", "format", "kernel", "initrd",
 		"cmdline", "expires" };
 	char lines[256], why[256];
@@ -307,6 +308,7 @@ random_record(struct record *r)
 		r->block_max = 512 + pick(65536) * UINT64_C(512);
 	if (pick(2))
 		r->max_clients = pick(1000001);
+	r->exclusive = pick(2);
 	if (pick(2))
 		r->allow = strdup(lists[pick(3)]);
 }
