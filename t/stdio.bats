@@ -197,6 +197,18 @@ fails()
 	fails "disk.ini:4: " disk
 }
 
+@test "--stdio has no TLS, and refuses what requires it" {
+	put_export secret "$PWD/image" ro "tls = require"
+	fails "secret.ini in $SPOOL says \"tls = require\", and --stdio has no TLS" \
+	    secret
+	if nbdmuxd -t "$USER_OPTION" --tls=on --tls-psk-file=/dev/null 2>&1 |
+	    grep "built without"; then
+		skip "built without TLS"
+	fi
+	fails '"tls" is required, and --stdio has no TLS' --tls=required \
+	    --tls-psk-file=/dev/null disk
+}
+
 @test "--stdio obeys image-dirs" {
 	mkdir images
 	fails "image-dirs" "--image-dirs=$PWD/images" disk

@@ -105,6 +105,7 @@ describe(struct state_export *s, const struct plan *p, uint64_t last,
 		s->image = rec->image;
 		s->description = rec->description;
 		s->mode = rec->mode;
+		s->tls = rec->tls;
 	}
 	if (g != NULL) {
 		s->size = g->size;

@@ -69,6 +69,7 @@ failed(struct publisher *p, const struct diag *d)
 static void
 write_daemon(struct publisher *p)
 {
+	struct settings *st = server_settings(p->server);
 	struct state_daemon s = { 0 };
 	char spool[4096];
 	struct buf b;
@@ -83,9 +84,11 @@ write_daemon(struct publisher *p)
 	s.spool = realpath(p->server->places->spool, spool) != NULL ? spool :
 	    (char *)p->server->places->spool;
 	s.listen = b.data;
+	s.tls = st->config.tls;
 	s.error = p->trouble;
 	if (state_write_daemon(p->server->statefd, &s, &d) == -1)
 		failed(p, &d);
+	settings_unref(st);
 	buf_free(&b);
 }
 

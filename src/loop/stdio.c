@@ -90,14 +90,18 @@ static int
 served(const struct start *s, const struct changes *changes, struct diag *d)
 {
 	const char *spool = s->options->places.spool;
-	const char *error;
+	const struct state_export *state;
 
 	if (changes->count == 0)
 		return diag_set(d, "there is no such export: %s/%s.ini does not "
 		    "exist", spool, s->stdio->name);
-	error = changes->list[0].state.error;
-	if (error != NULL)
-		return diag_set(d, "in %s: %s", spool, error);
+	state = &changes->list[0].state;
+	if (state->error != NULL)
+		return diag_set(d, "in %s: %s", spool, state->error);
+	if (state->tls == RECORD_TLS_REQUIRE)
+		return diag_set(d, "%s.ini in %s says \"tls = require\", and "
+		    "--stdio has no TLS; serve it with a daemon", s->stdio->name,
+		    spool);
 	return 0;
 }
 

@@ -18,7 +18,7 @@
 
 const char *const mode_names[] = { "ro", "rw", "cow", NULL };
 
-static const char *const tls_names[] = { "optional", "require", NULL };
+const char *const record_tls_names[] = { "optional", "require", NULL };
 
 /* What people may write for an image that is not a path. */
 static const struct {
@@ -149,7 +149,7 @@ const struct key record_keys[] = {
 	    .help = "addresses, networks and identities that may connect" },
 	{ .name = "tls", .type = KEY_ENUM,
 	    .offset = offsetof(struct record, tls), .value = "optional",
-	    .choices = tls_names, .arg = "optional|require",
+	    .choices = record_tls_names, .arg = "optional|require",
 	    .help = "whether clients must encrypt" },
 
 	{ .name = "partition", .flags = KEY_LATER, .arg = "NUMBER|root",

@@ -15,6 +15,7 @@
 
 enum mode { MODE_RO, MODE_RW, MODE_COW };
 extern const char *const mode_names[];
+extern const char *const record_tls_names[];
 enum record_tls { RECORD_TLS_OPTIONAL, RECORD_TLS_REQUIRE };
 
 struct record {

@@ -7,6 +7,7 @@
 #include "base/conf.h"
 #include "base/text.h"
 #include "spool/names.h"
+#include "spool/config.h"
 #include "spool/places.h"
 #include "spool/publish.h"
 #include "spool/record.h"
@@ -50,6 +51,8 @@ const struct key state_export_keys[] = {
 	    .help = "what clients are told about it" },
 	{ .name = "mode", .type = KEY_ENUM, AT(mode), .value = "ro",
 	    .choices = mode_names, .help = "what clients may do" },
+	{ .name = "tls", .type = KEY_ENUM, AT(tls), .value = "optional",
+	    .choices = record_tls_names, .help = "whether they must encrypt" },
 	{ .name = "size", .type = KEY_COUNT, AT(size),
 	    .help = "bytes that clients see" },
 	{ .name = "generation", .type = KEY_COUNT, AT(generation),
@@ -80,6 +83,9 @@ const struct key state_daemon_keys[] = {
 	    .help = "its spool directory" },
 	{ .name = "listen", .type = KEY_LIST, AT(listen),
 	    .help = "the addresses that are bound" },
+	{ .name = "tls", .type = KEY_ENUM, AT(tls), .value = "off",
+	    .choices = config_tls_names,
+	    .help = "whether clients may, or must, encrypt" },
 	{ .name = "error", .type = KEY_STRING, AT(error),
 	    .help = "why the spool cannot be read" },
 	{ 0 }

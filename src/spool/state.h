@@ -35,6 +35,7 @@ struct state_export {
 	char *image;
 	char *description;
 	unsigned mode;
+	unsigned tls;        /* enum record_tls */
 	uint64_t size;       /* bytes */
 	uint64_t generation; /* number of the current one; 0: none */
 	uint64_t spool_ino;  /* the version of NAME.ini that this answers: */
@@ -49,7 +50,8 @@ struct state_daemon {
 	char *version;
 	char *spool;      /* absolute path */
 	char *listen;     /* list of the addresses really bound: HOST:PORT,
-	                   * [IPv6]:PORT, unix:PATH */
+	                   * [IPv6]:PORT, unix:PATH, vsock:PORT */
+	unsigned tls;     /* enum config_tls */
 	char *error;      /* the spool cannot be read, ...; NULL: all is well */
 };
 

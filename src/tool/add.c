@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spool/config.h"
 #include "spool/publish.h"
 #include "spool/state.h"
 #include "tool/add.h"
@@ -121,6 +122,13 @@ report_json(const struct adding *a, const char *uri, bool served)
 	putchar('\n');
 }
 
+static bool
+secure(const struct adding *a)
+{
+	return a->server.state.tls == CONFIG_TLS_REQUIRED ||
+	    a->add->record.tls == RECORD_TLS_REQUIRE;
+}
+
 static void
 report(const struct adding *a, bool served)
 {
@@ -129,7 +137,7 @@ report(const struct adding *a, bool served)
 
 	buf_init(&uri, 4096);
 	known = a->server.pid != 0 && uri_best(&uri, a->server.state.listen,
-	    a->add->name) == 0;
+	    a->add->name, secure(a)) == 0;
 	if (a->add->json)
 		report_json(a, known ? uri.data : NULL, served);
 	else if (a->word != NULL)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "spool/config.h"
 #include "tool/listing.h"
 
 void
@@ -53,6 +54,7 @@ fill_from_entry(struct listing_row *r)
 	r->state.image = copy(e->record.image);
 	r->state.description = copy(e->record.description);
 	r->state.mode = e->record.mode;
+	r->state.tls = e->record.tls;
 }
 
 static void
@@ -315,4 +317,11 @@ listing_requests(const struct stats_totals *t)
 	for (size_t i = 0; i < STATS_COMMANDS; i++)
 		sum += t->requests[i];
 	return sum;
+}
+
+bool
+listing_secure(const struct listing *l, const struct listing_row *r)
+{
+	return l->server.state.tls == CONFIG_TLS_REQUIRED ||
+	    r->state.tls == RECORD_TLS_REQUIRE;
 }

@@ -62,6 +62,9 @@ struct listing_row *listing_find(const struct listing *l, const char *name);
 /* The name nearest to one that is not there, or NULL. */
 const char *listing_nearest(const struct listing *l, const char *name);
 
+/* Clients must encrypt: the daemon, or the export, wants that. */
+bool listing_secure(const struct listing *l, const struct listing_row *r);
+
 /* "ready", ..., or "unserved": in the spool, but no daemon answers for it. */
 const char *listing_status(const struct listing_row *r);
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "spool/config.h"
 #include "spool/record.h"
 #include "tool/json.h"
 #include "tool/show.h"
@@ -116,6 +117,7 @@ put_daemon(struct json *j, const struct listing *l, const struct tool *t)
 		json_string(j, "version", s->version);
 		put_time(j, "started", s->started);
 		put_list(j, "listen", s->listen);
+		json_string(j, "tls", config_tls_names[s->tls]);
 		json_string(j, "error", s->error);
 	}
 	json_close(j, '}');
@@ -128,7 +130,7 @@ put_uri(struct json *j, const struct listing *l, const struct listing_row *r)
 
 	buf_init(&uri, 4096);
 	json_string(j, "uri", uri_best(&uri, l->server.state.listen,
-	    r->name) == 0 ? uri.data : NULL);
+	    r->name, listing_secure(l, r)) == 0 ? uri.data : NULL);
 	buf_free(&uri);
 }
 
@@ -168,6 +170,7 @@ put_export(struct json *j, const struct listing *l, const struct listing_row *r)
 	json_string(j, "image", r->state.image);
 	json_string(j, "description", r->state.description);
 	json_string(j, "mode", mode_names[r->state.mode]);
+	json_string(j, "tls", record_tls_names[r->state.tls]);
 	json_number(j, "size", r->state.size);
 	put_generations(j, r);
 	put_time(j, "since", r->state.since);

@@ -54,7 +54,7 @@ format_tcp(struct buf *b, const struct listen_addr *a, const char *host,
 	/* An IPv6 literal stands in brackets (RFC 3986, 3.2.2), and what
 	 * names its zone is encoded (RFC 6874). */
 	literal = strchr(host, ':') != NULL;
-	if (buf_addf(b, "nbd://%s", literal ? "[" : "") != 0 ||
+	if (buf_addf(b, "://%s", literal ? "[" : "") != 0 ||
 	    encode(b, host, ":") != 0 ||
 	    buf_addf(b, "%s", literal ? "]" : "") != 0)
 		return -1;
@@ -66,7 +66,7 @@ format_tcp(struct buf *b, const struct listen_addr *a, const char *host,
 static int
 format_unix(struct buf *b, const struct listen_addr *a, const char *name)
 {
-	if (buf_addf(b, "nbd+unix:///") != 0 || encode(b, name, "") != 0 ||
+	if (buf_addf(b, "+unix:///") != 0 || encode(b, name, "") != 0 ||
 	    buf_addf(b, "?socket=") != 0)
 		return -1;
 	if (a->path[0] != '@')
@@ -81,7 +81,7 @@ format_vsock(struct buf *b, const struct listen_addr *a, const char *name)
 {
 	uint32_t cid = a->cid == LISTEN_CID_ANY ? CID_HOST : a->cid;
 
-	if (buf_addf(b, "nbd+vsock://%lu", (unsigned long)cid) != 0 ||
+	if (buf_addf(b, "+vsock://%lu", (unsigned long)cid) != 0 ||
 	    (a->port != CONFIG_PORT && buf_addf(b, ":%u", a->port) != 0) ||
 	    buf_add(b, "/", 1) != 0)
 		return -1;
@@ -90,11 +90,12 @@ format_vsock(struct buf *b, const struct listen_addr *a, const char *name)
 
 int
 uri_format(struct buf *b, const char *listen, const char *host,
-    const char *name)
+    const char *name, bool secure)
 {
 	struct listen_addr a;
 
-	if (config_listen(&a, listen, NULL) != 0)
+	if (config_listen(&a, listen, NULL) != 0 ||
+	    buf_addf(b, secure ? "nbds" : "nbd") != 0)
 		return -1;
 	switch (a.kind) {
 	case LISTEN_TCP:
@@ -129,7 +130,7 @@ rank(const char *listen)
 }
 
 int
-uri_best(struct buf *b, const char *listen, const char *name)
+uri_best(struct buf *b, const char *listen, const char *name, bool secure)
 {
 	char best[256] = "", host[HOST_NAME_MAX + 1] = "localhost";
 	const char *cursor = listen, *item;
@@ -151,5 +152,5 @@ uri_best(struct buf *b, const char *listen, const char *name)
 	if (best_rank == 0)
 		return -1;
 	gethostname(host, sizeof(host) - 1);
-	return uri_format(b, best, host, name);
+	return uri_format(b, best, host, name, secure);
 }

@@ -2,21 +2,24 @@
 #ifndef TOOL_URI_H
 #define TOOL_URI_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 
 /*
  * Append the URI of an export on one listen address ("[::]:10809",
- * "unix:/run/nbd.sock").  host stands for wildcard addresses.  0, or -1 when
- * the address cannot be read or memory ran out.
+ * "unix:/run/nbd.sock").  host stands for wildcard addresses.  secure: clients
+ * must encrypt, which they see by "nbds".  0, or -1 when the address cannot be
+ * read or memory ran out.
  */
 int uri_format(struct buf *b, const char *listen, const char *host,
-    const char *name);
+    const char *name, bool secure);
 
 /*
  * The one of a list of listen addresses that most clients can use: this
  * machine's name for a wildcard, else an address, else a loopback address,
  * else a unix socket, else a vsock address.  Appended to b; 0 or -1: there is none.
  */
-int uri_best(struct buf *b, const char *listen, const char *name);
+int uri_best(struct buf *b, const char *listen, const char *name, bool secure);
 
 #endif

@@ -190,7 +190,8 @@ TEST(json_has_everything)
 	    text);
 	CHECK(strstr(text, "\"pid\":4711,\"version\":\"0.1.0\","
 	    "\"started\":\"1970-01-02T00:00:00Z\","
-	    "\"listen\":[\"127.0.0.1:10809\"],\"error\":null}") != NULL);
+	    "\"listen\":[\"127.0.0.1:10809\"],\"tls\":\"off\","
+	    "\"error\":null}") != NULL);
 	CHECK(strstr(text, "\"error\":\"no way\"") != NULL);
 	CHECK(strstr(text, "\"uri\":\"nbd://127.0.0.1/a\"") != NULL);
 	CHECK(strstr(text, "\"bytes_read\":1048576") != NULL);

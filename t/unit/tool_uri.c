@@ -13,7 +13,7 @@ uri(const char *listen)
 {
 	buf_free(&b);
 	buf_init(&b, 4096);
-	return uri_format(&b, listen, "lab.example", "disk") == 0 ? b.data :
+	return uri_format(&b, listen, "lab.example", "disk", false) == 0 ? b.data :
 	    NULL;
 }
 
@@ -25,7 +25,7 @@ best(const char *listen)
 
 	buf_free(&b);
 	buf_init(&b, 4096);
-	if (uri_best(&b, listen, "disk") != 0)
+	if (uri_best(&b, listen, "disk", false) != 0)
 		return NULL;
 	gethostname(host, sizeof(host) - 1);
 	at = strstr(b.data, host);
@@ -74,6 +74,50 @@ TEST(vsock_addresses_are_a_scheme_of_their_own)
 	CHECK(uri("systemd") == NULL);
 }
 
+/* RFC 3986, 3.3; what libnbd and urllib decode to the name. */
+TEST(any_name_is_encoded)
+{
+	static const struct {
+		const char *name, *path;
+	} t[] = {
+		{ "", "" },
+		{ "hello world", "hello%20world" },
+		{ "/disk", "%2Fdisk" },
+		{ "100%", "100%25" },
+		{ "a?b#c&d=e+f", "a%3Fb%23c%26d%3De%2Bf" },
+		{ "größe", "gr%C3%B6%C3%9Fe" },
+		{ "A-z_0.9~", "A-z_0.9~" },
+	};
+	char want[128];
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		buf_free(&b);
+		buf_init(&b, 4096);
+		CHECK(uri_format(&b, "192.0.2.1:10809", "", t[i].name, false)
+		    == 0);
+		snprintf(want, sizeof(want), "nbd://192.0.2.1/%s", t[i].path);
+		CHECK_STR(b.data, want);
+	}
+}
+
+TEST(whoever_must_encrypt_is_told_so)
+{
+	static const struct {
+		const char *listen, *uri;
+	} t[] = {
+		{ "[::1]:10809", "nbds://[::1]/disk" },
+		{ "unix:/s", "nbds+unix:///disk?socket=/s" },
+		{ "vsock:3:1", "nbds+vsock://3:1/disk" },
+	};
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		buf_free(&b);
+		buf_init(&b, 4096);
+		CHECK(uri_format(&b, t[i].listen, "", "disk", true) == 0);
+		CHECK_STR(b.data, t[i].uri);
+	}
+}
+
 TEST(the_address_that_most_clients_reach_is_told)
 {
 	CHECK_STR(best("unix:/s, 127.0.0.1:5, 192.0.2.1:6, [::]:7"),
@@ -101,6 +145,8 @@ main(void)
 	RUN(unix_sockets_are_a_parameter);
 	RUN(an_abstract_socket_begins_with_a_nul);
 	RUN(vsock_addresses_are_a_scheme_of_their_own);
+	RUN(any_name_is_encoded);
+	RUN(whoever_must_encrypt_is_told_so);
 	RUN(the_address_that_most_clients_reach_is_told);
 	RUN(without_an_address_there_is_no_uri);
 	buf_free(&b);
