@@ -332,7 +332,7 @@ os.execvp(sys.argv[1], sys.argv[1:])' nbdmux-add disk ok/image 2>err &
 	[[ ${lines[1]} =~ ^disk\ +rw\ +1M\ +ready\ +2,\ 1\ +1\ +4K\ +0\ +1\ +0\ +20.*Z\ +all\ +"$PWD/ok/image"$ ]]
 	run nbdmux-ls -c
 	[ "${#lines[@]}" -eq 2 ]
-	[[ ${lines[1]} =~ ^127.0.0.1:[0-9]+\ +disk\ +1\ \(old\)\ +[0-9]+s\ +4K\ +0\ +1$ ]]
+	[[ ${lines[1]} =~ ^127.0.0.1:[0-9]+\ +disk\ +1\ \(old\)\ +[0-9]+s\ +4K\ +0\ +1\ +-$ ]]
 	nbdmux-ls --json disk >out
 	[ "$(json 'd["daemon"]["running"], d["daemon"]["pid"]' <out)" = "(True, $DAEMON)" ]
 	[ "$(json '(lambda e: (e["generation"], e["old_generations"], e["clients"], e["bytes_read"]))(d["exports"][0])' <out)" = \

@@ -90,13 +90,13 @@ write_uri(const char *listen, const char *name)
 	struct buf b;
 
 	buf_init(&b, 65536);
-	if (uri_format(&b, listen, "host", name) == 0) {
+	if (uri_format(&b, listen, "host", name, name[0] == 's') == 0) {
 		require(b.len > 6 && strncmp(b.data, "nbd", 3) == 0);
 		for (size_t i = 0; i < b.len; i++)
 			require(strchr(ok, b.data[i]) != NULL);
 	}
 	buf_reset(&b);
-	(void)uri_best(&b, listen, name);
+	(void)uri_best(&b, listen, name, false);
 	buf_free(&b);
 }
 
