@@ -106,10 +106,13 @@ include t/bench.mk
 
 # The fuzzers' targets without a fuzzer, for what they have found: t/fuzz.bats
 REPLAYS := $(patsubst %.c,$(BUILD)/%,$(wildcard t/fuzz/fuzz_*.c))
-$(BUILD)/t/fuzz/fuzz_session: $(BUILD)/t/fuzz/talk.o $(BUILD)/t/fuzz/replies.o
+$(BUILD)/t/fuzz/fuzz_session: $(addprefix $(BUILD)/t/fuzz/,talk.o stream.o replies.o)
 $(REPLAYS): %: %.o $(BUILD)/t/fuzz/replay.o $(call libs,tool $(LIBS_session))
 	$(if $(Q),@echo "  LINK $@")
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+# for t/fuzz/afl: the session's corpus as what clients send
+$(BUILD)/t/fuzz/streams: $(addprefix $(BUILD)/t/fuzz/,streams.o stream.o talk.o) $(call libs,wire base)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lbsd -linih -lm
 
 .PHONY: test-programs
 test-programs: all units $(TEST_LIBS) $(TEST_PROGS) $(REPLAYS) bench-programs
@@ -138,7 +141,7 @@ SANITIZE = $(MAKE) --no-print-directory HARDEN= HARDEN_LD= \
 	BUILD=build-$(1) CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=$(2)" \
 	LDFLAGS="-fsanitize=$(2)"
 
-.PHONY: asan asan-test tsan tsan-test fuzz lint
+.PHONY: asan asan-test tsan tsan-test fuzz fuzz-afl lint
 asan:
 	$(Q)$(call SANITIZE,asan,address$(comma)undefined) -j2 test-programs
 asan-test: asan
@@ -155,6 +158,10 @@ FUZZ_SECONDS ?= 60
 fuzz:
 	$(Q)t/packages build fuzz
 	$(Q)t/fuzz/run $(FUZZ_SECONDS)
+
+fuzz-afl:
+	$(Q)t/packages build afl
+	$(Q)t/fuzz/afl $(FUZZ_SECONDS)
 
 lint:
 	$(Q)t/packages build lint
@@ -201,6 +208,7 @@ help:
 	@echo "make asan         build with Address- and UBSanitizer; asan-test runs all"
 	@echo "make tsan         build with ThreadSanitizer; tsan-test runs the load tests"
 	@echo "make fuzz         fuzz for FUZZ_SECONDS each (60)"
+	@echo "make fuzz-afl     AFL++ on nbdmuxd --stdio, for as long"
 	@echo "make lint         clang-tidy, cppcheck, shellcheck, mandoc"
 	@echo "make bench        compare with nbdkit, qemu-nbd and nbd-server"
 	@echo "make TLS=no BUILD=build-plain    without GnuTLS"

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+
 #define TALK_CONFIG 8
 #define TALK_PARTS 300
 #define TALK_PIECE 4096 /* "ZZ" counts in these */
@@ -57,6 +59,12 @@ void talk_parse(struct talk *t, const unsigned char *config,
     const unsigned char *data, size_t size);
 
 uint32_t talk_roll(uint32_t *dice); /* 24 bits */
+
+/*
+ * The bytes that the client sends, whose first ones the settings choose; how
+ * many options those are.
+ */
+unsigned talk_stream(struct buf *b, const unsigned char *data, size_t size);
 
 /* How many bytes these stand for, "ZZ" expanded. */
 size_t talk_expanded(const unsigned char *data, size_t size);
