@@ -111,6 +111,13 @@ backend_cached(struct backend *b, uint64_t offset, size_t len)
 }
 
 void
+backend_unsendable(struct backend *b)
+{
+	if (b->ops->unsendable != NULL)
+		b->ops->unsendable(b);
+}
+
+void
 backend_free(struct backend *b)
 {
 	if (b != NULL)

@@ -119,6 +119,8 @@ struct backend_ops {
 	 * backend's; a file that shrinks meanwhile gives fewer bytes.
 	 */
 	int (*cached)(struct backend *b, uint64_t offset, size_t len);
+	/* With cached: the kernel cannot send from that descriptor. */
+	void (*unsendable)(struct backend *b);
 };
 
 /* The first member of each kind's own struct. */
@@ -140,6 +142,7 @@ int backend_read_now(struct backend *b, void *data, uint64_t offset,
     size_t len);
 /* -1 also where the backend has no cached. */
 int backend_cached(struct backend *b, uint64_t offset, size_t len);
+void backend_unsendable(struct backend *b);
 /*
  * Add an extent behind the others, joined with the last one when that has the
  * same flags.  False when there was no room: it was not added.

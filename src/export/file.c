@@ -47,7 +47,15 @@ cached(struct backend *b, uint64_t offset, size_t len)
 {
 	struct file *f = (struct file *)b;
 
+	if (file_lacks(f, LACK_SENDFILE))
+		return -1;
 	return file_in_cache(f, offset, len) ? f->fd : -1;
+}
+
+static void
+unsendable(struct backend *b)
+{
+	file_lacking((struct file *)b, LACK_SENDFILE);
 }
 
 static enum io_verdict
@@ -246,6 +254,7 @@ static const struct backend_ops file_ops = {
 	.free = file_free,
 	.read_now = read_now,
 	.cached = cached,
+	.unsendable = unsendable,
 };
 
 struct backend *

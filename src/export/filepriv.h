@@ -15,7 +15,8 @@ enum file_lack {
 	LACK_PUNCH = 4,     /* FALLOC_FL_PUNCH_HOLE */
 	LACK_ZERO_RANGE = 8,
 	LACK_DISCARD = 16,  /* BLKDISCARD */
-	LACK_CACHESTAT = 32 /* cachestat(2) */
+	LACK_CACHESTAT = 32, /* cachestat(2) */
+	LACK_SENDFILE = 64  /* sendfile(2) */
 };
 
 /*

@@ -26,7 +26,8 @@ interest(const struct conn *c)
 {
 	int events = 0;
 
-	if (session_queued(c->session) > 0 || secure_unsent(c) > 0)
+	if ((session_queued(c->session) > 0 && !session_fetching(c->session)) ||
+	    secure_unsent(c) > 0)
 		events |= EV_WRITE;
 	if (wants_input(c))
 		events |= EV_READ;
@@ -198,6 +199,7 @@ conn_run(struct conn *c)
 			feed_stash(c);
 		break;
 	case CONN_CLOSING:
+		conn_watch(c);
 		break;
 	case CONN_DEAD:
 		conn_reap(c);

@@ -16,6 +16,29 @@ length_of(const struct iovec *iov, size_t count)
 	return length;
 }
 
+/* The file is of a system that has no such call: its bytes are read. */
+static bool
+unsendable(int error)
+{
+	return error == EINVAL || error == ENOSYS || error == EOPNOTSUPP;
+}
+
+static ssize_t
+send_file(struct conn *c, int fd, uint64_t offset, size_t len)
+{
+	off_t at = (off_t)offset;
+	ssize_t n = sendfile(c->fd, fd, &at, len);
+
+	if (n == 0) {
+		errno = EIO;
+		return -1;
+	}
+	if (n == -1 && unsendable(errno))
+		errno = session_output_refused(c->session) == 0 ? EINTR :
+		    ENOMEM;
+	return n;
+}
+
 /*
  * One system call's worth of output: bytes sent, 0 when there is nothing, -1
  * with errno.
@@ -26,9 +49,7 @@ send_some(struct conn *c)
 	struct iovec iov[TRANSPORT_IOV];
 	struct msghdr msg = { .msg_iov = iov };
 	uint64_t offset;
-	off_t at;
 	size_t len;
-	ssize_t n;
 	int fd, more;
 
 	msg.msg_iovlen = (size_t)session_output(c->session, iov,
@@ -40,13 +61,7 @@ send_some(struct conn *c)
 		    more);
 	}
 	len = session_output_file(c->session, &fd, &offset);
-	if (len == 0)
-		return 0;
-	at = (off_t)offset;
-	n = sendfile(c->fd, fd, &at, len);
-	if (n == 0)
-		errno = EIO;
-	return n == 0 ? -1 : n;
+	return len == 0 ? 0 : send_file(c, fd, offset, len);
 }
 
 static ssize_t

@@ -148,6 +148,7 @@ struct session {
 	struct piece *filling;      /* the piece of s->writing being received */
 	struct request *streaming;  /* the READ that owns the output */
 	struct request_list reads;  /* READs that wait for that */
+	struct request *fetching;   /* the first of the output is being read */
 	size_t memory;              /* capacity of the chunks held */
 	struct outq out;
 	struct outq held; /* replies that wait for the end of the stream */
@@ -161,6 +162,8 @@ enum step step_skip(struct session *s, struct input *in, enum phase next);
 
 /* output.c */
 struct chunk *session_chunk(struct session *s, size_t cap);
+/* Over any budget, for what cannot wait.  NULL only when malloc fails. */
+struct chunk *session_must_chunk(struct session *s, size_t cap);
 void session_unchunk(struct session *s, struct chunk *c);
 bool session_busy(const struct session *s);
 /* No memory: wait for what is on its way, or give up when nothing is. */
@@ -282,6 +285,9 @@ int read_execute(struct session *s, const struct wire_request *w);
 void read_complete(struct piece *p);
 /* Go on with the READ that owns the output. */
 enum step read_stream(struct session *s);
+
+/* fetch.c */
+void fetch_complete(struct piece *p);
 
 /* write.c */
 int write_execute(struct session *s, const struct wire_request *w);

@@ -28,6 +28,12 @@ session_chunk(struct session *s, size_t cap)
 	return get(s, cap, !session_busy(s));
 }
 
+struct chunk *
+session_must_chunk(struct session *s, size_t cap)
+{
+	return get(s, cap, true);
+}
+
 /* Something was asked for or is being sent: the session will be run again. */
 bool
 session_busy(const struct session *s)
@@ -154,6 +160,8 @@ session_output(struct session *s, struct iovec *iov, int max)
 	struct chunk *c;
 	int n = 0;
 
+	if (s->fetching != NULL)
+		return 0;
 	STAILQ_FOREACH(c, &s->out.chunks, link) {
 		if (n == max || c->fd != -1)
 			break;
@@ -171,6 +179,8 @@ session_output_file(struct session *s, int *fd, uint64_t *offset)
 {
 	struct chunk *c;
 
+	if (s->fetching != NULL)
+		return 0;
 	/* Reserved for a read that then had to wait: nothing came of it. */
 	while ((c = STAILQ_FIRST(&s->out.chunks)) != NULL &&
 	    c->start == c->end) {

@@ -195,7 +195,10 @@ session_complete(struct io *io)
 	p->request->session->pending--;
 	switch (io->op) {
 	case IO_READ:
-		read_complete(p);
+		if (p->request == p->request->session->fetching)
+			fetch_complete(p);
+		else
+			read_complete(p);
 		break;
 	case IO_WRITE:
 		write_complete(p);

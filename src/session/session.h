@@ -102,6 +102,13 @@ int session_output(struct session *s, struct iovec *iov, int max);
  * them all because the file has ended closes the connection.
  */
 size_t session_output_file(struct session *s, int *fd, uint64_t *offset);
+/*
+ * It cannot send from that file at all: the piece is read instead, and no
+ * other is given out so.  Until it is read session_fetching() is true, and
+ * there is nothing to send.  -1: no memory; the connection cannot go on.
+ */
+int session_output_refused(struct session *s);
+bool session_fetching(const struct session *s);
 size_t session_queued(const struct session *s);
 void session_sent(struct session *s, size_t n);
 

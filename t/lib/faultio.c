@@ -13,6 +13,7 @@
 /* The plain functions are to be defined here, not their checked inlines. */
 #undef _FORTIFY_SOURCE
 
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 
@@ -329,6 +330,23 @@ write(int fd, const void *data, size_t len)
 	if (fault_fd("write", fd, 0, &most))
 		return -1;
 	return REAL(write)(fd, data, len < most ? len : most);
+}
+
+/* The fault is the file's that is sent, not the socket's. */
+ssize_t
+sendfile(int to, int from, off_t *offset, size_t len)
+{
+	size_t most;
+
+	if (fault_fd("sendfile", from, 0, &most))
+		return -1;
+	return REAL(sendfile)(to, from, offset, len < most ? len : most);
+}
+
+ssize_t
+sendfile64(int to, int from, off64_t *offset, size_t len)
+{
+	return sendfile(to, from, offset, len);
 }
 
 int

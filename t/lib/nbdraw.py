@@ -134,7 +134,8 @@ def cases():
 		for key, value in vars(importlib.import_module(name)).items():
 			if re.fullmatch("[A-Z]{2}_[0-9]{2}", key):
 				found[key] = value
-	for module in ("hostile", "access", "exclusive"):
+	for module in ("hostile", "access", "exclusive",
+	    "sending"):
 		for case in importlib.import_module(module).CASES:
 			found[case.__name__] = case
 	for key, value in vars(importlib.import_module("cves")).items():
