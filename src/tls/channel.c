@@ -295,7 +295,7 @@ again(struct tls_channel *t, ssize_t rc, size_t before)
 	}
 	t->blocked = gnutls_record_get_direction(t->session) == 1 &&
 	    t->out != NULL && t->out->start < t->out->end;
-	if (waiting(t) < before)
+	if (waiting(t) < before || waiting(t) == 0)
 		t->idle = 0;
 	else if (++t->idle > IDLE_MAX)
 		fail(t, GNUTLS_E_INTERNAL_ERROR);
