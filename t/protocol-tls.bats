@@ -115,11 +115,23 @@ tls()
 }
 
 @test "TL-26 STARTTLS works over unix sockets and by socket activation" {
-	needs systemd-socket-activate
-	setup_dirs
-	make_images
-	tls_daemon --listen="unix:$BATS_TEST_TMPDIR/socket,127.0.0.1:$(free_port)"
-	tls TL_26 unix="$BATS_TEST_TMPDIR/socket"
+	local socket=$BATS_TEST_TMPDIR/socket
+
+	needs systemd-socket-activate nbdinfo
+	tls_daemon --listen="unix:$socket,127.0.0.1:$(free_port)"
+	tls TL_26 unix="$socket"
+	stop_daemon
+	# shellcheck disable=SC2046 # a list of words
+	systemd-socket-activate -l "$socket.2" --setenv=NBDMUX_SPOOL \
+	    --setenv=NBDMUX_STATE --setenv=NBDMUX_CONF \
+	    "$NBDMUX_BIN/nbdmuxd" --user="$(id -un)" --listen=systemd \
+	    $(tls_options) 2>"$LOG" 3>&- &
+	DAEMON=$!
+	wait_for 10 test -S "$socket.2"
+	run nbdinfo --size \
+	    "nbds+unix://localhost/probe?socket=$socket.2&tls-certificates=$PKI/client"
+	[ "$output" = 1048576 ]
+	BASELINE=$(descriptors)
 }
 
 @test "TL-27 47 MiB that are read and written over TLS are intact" {

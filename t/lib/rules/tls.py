@@ -3,6 +3,11 @@
 pki=DIR has what t/lib/tls.bash makes: ca, server, client, other (of another
 CA), expired.  The export "secret" has tls = require."""
 
+import os
+import signal
+import socket
+import ssl
+import struct
 import time
 
 from nbdraw import *
@@ -407,3 +412,120 @@ def TL_26(server):
 		c.go().serving()
 	with secure(server, address=server.option("unix")) as c:
 		c.go().serving()
+
+
+# --- more than rules -------------------------------------------------------------
+
+def TL_21(server):
+	"""The mode stays as it is for the life of a connection.
+
+	conf=FILE: the configuration; from=MODE, to=MODE: it changes there."""
+	before, after = server.option("from"), server.option("to")
+	change(server, before)
+	old = server.hello()
+	change(server, after)
+	mode(server, old, before)
+	mode(server, server.hello(), after)
+
+
+def change(server, mode):
+	"""Rewrite the configuration and wait until new connections have it."""
+	with open(server.option("conf")) as f:
+		lines = [l for l in f if not l.startswith("tls = ")]
+	with open(server.option("conf"), "w") as f:
+		f.writelines(lines + [f"tls = {mode}\n"])
+	os.kill(server.pid, signal.SIGHUP)
+	until("the new mode", lambda: mode_of(server) == mode)
+
+
+def mode_of(server):
+	with server.hello() as c:
+		if c.final(NO_OPTION) == ERR_TLS_REQD:
+			return "required"
+		return "on" if c.final(STARTTLS) == ACK else "off"
+
+
+def mode(server, c, mode):
+	with c:
+		kind = c.final(NO_OPTION)
+		equal(f"the reply to an unknown option with tls = {mode}", kind,
+			ERR_TLS_REQD if mode == "required" else ERR_UNSUP)
+		if mode == "off":
+			c.refused(ERR_POLICY, STARTTLS)
+			c.go().serving()
+			return
+		ask(c)
+		wrap(c, context(server.option("pki"))).go().serving()
+
+
+def tls_flood(server):
+	"""512 requests at once are answered, whatever the client reads first.
+
+	max=VERSION: 1.2 or 1.3."""
+	version = {"1.2": V12, "1.3": V13}[server.option("max")]
+	ctx = context(server.option("pki"), None, version, version)
+	with secure(server, ctx) as c:
+		c.go()
+		sizes = [1, 512, 4096, 16384, 16385, 65536, 300000, MiB]
+		want = {}
+		for n in range(64):
+			for i, size in enumerate(sizes):
+				want[n * 8 + i] = (n * 4096, size)
+		c.send(b"".join(request_bytes(READ, at, size, 0, cookie)
+			for cookie, (at, size) in want.items()))
+		time.sleep(0.3)	# meanwhile its output is full
+		while want:
+			error, cookie = c.simple()
+			equal("the error", error, 0)
+			at, size = want.pop(cookie)
+			equal("the data", c.recv(size, "data"),
+				pattern(at, size))
+		# Writes in one go with what reads them.
+		c.send(b"".join(request_bytes(WRITE, 2 * MiB + n * 5000, 5000,
+			0, n) + bytes([n % 251]) * 5000 for n in range(100)))
+		for n in range(100):
+			equal("the error", c.simple()[0], 0)
+		for n in range(100):
+			equal("what was written", c.read(2 * MiB + n * 5000,
+				5000), bytes([n % 251]) * 5000)
+
+
+def tls_odd(server):
+	"""Records byte by byte and empty ones; ends in the middle of one."""
+	pki = server.option("pki")
+	for version in (V12, V13):
+		ctx = context(pki, None, version, version)
+		c = server.hello()
+		ask(c)
+		into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+		tls = ctx.wrap_bio(into, out, server_hostname="localhost")
+		while True:
+			try:
+				tls.do_handshake()
+				break
+			except ssl.SSLWantReadError:
+				c.dribble(out.read(), 0)
+				into.write(c._some(65536))
+		c.dribble(out.read(), 0)
+		tls.write(option_bytes(LIST))
+		c.dribble(out.read(), 0)
+		while True:
+			try:
+				got = tls.read(65536)
+				break
+			except ssl.SSLWantReadError:
+				into.write(c._some(65536))
+		check(got[:8] == struct.pack(">Q", OPT_REPLY), "no reply to LIST")
+		tls.write(option_bytes(LIST))
+		c.send(out.read()[:-1])	# never complete
+		c.close()
+		# Rubbish inside an established connection.
+		with secure(server, ctx) as bad:
+			bad.go()
+			raw = bad.sock.detach()
+			with socket.socket(fileno=raw) as s:
+				s.settimeout(10)
+				s.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
+				while s.recv(65536):
+					pass
+	server.alive()
