@@ -45,6 +45,7 @@ tls()
 	tls_daemon
 	tls TL_10
 	stop_daemon
+	# shellcheck disable=SC2046 # a list of words
 	start_daemon $(tls_options) --tls-verify=required \
 	    --tls-ca="$PKI/ca-cert.pem"
 	for who in other expired -; do

@@ -223,7 +223,7 @@ wrap(c, context(sys.argv[3])).go("probe").read(0, 512)
 open("connected", "w").close()
 open("line").read()
 c.read(0, 512)
-open("done", "w").close()
+open("ended", "w").close()
 END
 	CLIENT=$!
 	wait_for 10 test -e connected
@@ -234,7 +234,7 @@ END
 	[[ $(subject) == *Next* ]]
 	: >line
 	wait "$CLIENT"
-	[ -e done ]
+	[ -e ended ]
 }
 
 @test "SIGHUP with a bad certificate keeps the old one and says what is wrong" {
@@ -371,6 +371,7 @@ END
 	setup_dirs
 	# shellcheck disable=SC2046 # a list of words
 	nbdmuxd -t --user="$(id -un)" $(tls_options)
+	# shellcheck disable=SC2046
 	run nbdmuxd -t --user="$(id -un)" $(tls_options) --tls-key=/nowhere
 	[ "$status" -eq 1 ]
 	[[ $output == *"cannot read /nowhere"* ]]

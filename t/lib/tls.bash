@@ -29,7 +29,7 @@ make_pki()
 	PKI=$1
 	export PKI
 	mkdir -p "$PKI/client" "$PKI/stranger" "$PKI/nobody"
-	cd "$PKI"
+	pushd "$PKI" >/dev/null
 	certificate ca self "cn = CA" ca cert_signing_key expiration_days=30
 	certificate otherca self "cn = Other CA" ca cert_signing_key \
 	    expiration_days=30
@@ -57,7 +57,7 @@ make_pki()
 	cp client-cert.pem client-key.pem client/
 	cp other-cert.pem stranger/client-cert.pem
 	cp other-key.pem stranger/client-key.pem
-	cd - >/dev/null
+	popd >/dev/null
 }
 
 # The options of a daemon with TLS; more may follow, and win.
