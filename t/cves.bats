@@ -6,10 +6,13 @@
 
 load helper
 load lib/protocol
+load lib/tls
 
 setup_file()
 {
-	protocol_daemon --max-memory=256M
+	needs certtool psktool
+	make_pki "$BATS_FILE_TMPDIR/pki"
+	tls_daemon --max-memory=256M
 	add_export one "$IMAGES/ro" ro "allow = 127.0.0.1"
 	add_export many "$IMAGES/ro" ro "allow = 127.0.0.16/28"
 	add_export some "$IMAGES/ro" ro "allow = 127.0.0.2, 127.0.0.20"
@@ -70,6 +73,10 @@ teardown_file()
 
 @test "CVE-2020-10761 a refusal is no longer than a text may be, however long the name" {
 	raw CVE_2020_10761
+}
+
+@test "CVE-2021-3716 what was agreed on in clear is forgotten in TLS" {
+	raw CVE_2021_3716 pki="$PKI"
 }
 
 @test "CVE-2022-26495 a name of 0xffffffff bytes is refused" {

@@ -7,10 +7,13 @@ bug was.
 import itertools
 import os
 import signal
+import socket
+import struct
 import time
 
 from hostile import HANDSHAKE, Witness, calm, gone
 from nbdraw import *
+from nbdtls import ask, context, rest, wrap
 
 SILLY = (0xFFFFFFFF, 0xFFFFFFFE, 0x80000000, 0x7FFFFFFF)
 # Around the sizes that buffers have, and their headers' lengths.
@@ -396,3 +399,46 @@ def CVE_2019_14851(server):
 			c.option(option, text(name or ""))
 		(c.close if i % 2 else c.reset)()
 	gone(server, base)
+
+
+def simple_only(c):
+	"""READ is answered by a simple reply: nothing else was agreed on."""
+	c.accepted("ro", (), GO)
+	c.send(request_bytes(READ, 8, 512, cookie=99))
+	head = c.recv(16, "reply to READ")
+	equal("the reply to READ", head, struct.pack(">IIQ", SIMPLE_REPLY, 0, 99))
+	equal("the data", c.recv(512, "data of READ"), pattern(8, 512))
+
+
+# nbdkit 1.26: what a client, or whoever was in between, had asked for in clear
+# was still agreed on inside TLS, where the client knew nothing of it: replies
+# that it could not read.
+def CVE_2021_3716(server):
+	"""What was agreed on in clear is forgotten in TLS, and what was slipped in
+	behind STARTTLS is not done.
+
+	pki=DIR: see nbdtls.py"""
+	ctx = context(server.option("pki"))
+	meta = (struct.pack(">I", 2) + b"ro" + struct.pack(">II", 1, 15)
+		+ b"base:allocation")
+	for options in (((STRUCTURED_REPLY, b""),), ((EXTENDED_HEADERS, b""),),
+	    ((STRUCTURED_REPLY, b""), (SET_META_CONTEXT, meta))):
+		with server.hello() as c:
+			for option, data in options:
+				equal("the last reply in clear",
+					c.ask(option, data)[-1].type, ACK)
+			ask(c)
+			wrap(c, ctx)
+			c.refused(ERR_INVALID, SET_META_CONTEXT, meta)
+			simple_only(c)
+	for slipped in (option_bytes(STRUCTURED_REPLY),
+	    option_bytes(EXTENDED_HEADERS), option_bytes(ABORT),
+	    option_bytes(GO, info_data("ro"))):
+		c = server.hello()
+		c.send(option_bytes(STARTTLS) + slipped)
+		c.sock.shutdown(socket.SHUT_WR)
+		said = rest(c).split(OPT_REPLY.to_bytes(8, "big"))
+		check(len(said) <= 2, f"{len(said) - 1} replies in clear, one "
+			"of them to an option behind STARTTLS")
+		c.close()
+	server.alive()
