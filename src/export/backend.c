@@ -110,6 +110,12 @@ backend_cached(struct backend *b, uint64_t offset, size_t len)
 	return b->ops->cached(b, offset, len);
 }
 
+bool
+backend_sparse(struct backend *b)
+{
+	return b->ops->sparse != NULL && b->ops->sparse(b);
+}
+
 void
 backend_unsendable(struct backend *b)
 {

@@ -121,6 +121,11 @@ struct backend_ops {
 	int (*cached)(struct backend *b, uint64_t offset, size_t len);
 	/* With cached: the kernel cannot send from that descriptor. */
 	void (*unsendable)(struct backend *b);
+	/*
+	 * May be NULL, which means no.  Whether there may be holes, whose zeroes
+	 * the page cache has as it has data.  Never blocks.
+	 */
+	bool (*sparse)(struct backend *b);
 };
 
 /* The first member of each kind's own struct. */
@@ -143,6 +148,8 @@ int backend_read_now(struct backend *b, void *data, uint64_t offset,
 /* -1 also where the backend has no cached. */
 int backend_cached(struct backend *b, uint64_t offset, size_t len);
 void backend_unsendable(struct backend *b);
+/* False also where the backend has no sparse. */
+bool backend_sparse(struct backend *b);
 /*
  * Add an extent behind the others, joined with the last one when that has the
  * same flags.  False when there was no room: it was not added.

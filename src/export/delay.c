@@ -128,11 +128,18 @@ delay_free(struct backend *b)
 	destroy(dl);
 }
 
+static bool
+sparse(struct backend *b)
+{
+	return backend_sparse(((struct delay *)b)->inner);
+}
+
 static const struct backend_ops delay_ops = {
 	.name = "delay",
 	.submit = submit,
 	.work = work,
 	.free = delay_free,
+	.sparse = sparse,
 };
 
 static void

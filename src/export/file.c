@@ -58,6 +58,14 @@ unsendable(struct backend *b)
 	file_lacking((struct file *)b, LACK_SENDFILE);
 }
 
+static bool
+sparse(struct backend *b)
+{
+	struct file *f = (struct file *)b;
+
+	return atomic_load_explicit(&f->sparse, memory_order_relaxed);
+}
+
 static enum io_verdict
 try_write(struct file *f, struct io *io)
 {
@@ -255,6 +263,7 @@ static const struct backend_ops file_ops = {
 	.read_now = read_now,
 	.cached = cached,
 	.unsendable = unsendable,
+	.sparse = sparse,
 };
 
 struct backend *

@@ -14,6 +14,7 @@
 #define SESSION_MAX_ACCEPTED (64u << 20)  /* READ and WRITE that are served */
 #define SESSION_MAX_SKIPPED (1u << 30)    /* payload that is consumed at all */
 #define SESSION_MAX_ADVERTISED (32u << 20)
+#define SESSION_MAX_CACHED (1u << 30)     /* of one CACHE */
 #define SESSION_TURN_BYTES (256u << 10)   /* output per run, for fairness */
 #define SESSION_TURN_REQUESTS 128         /* requests per run, likewise */
 

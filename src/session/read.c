@@ -168,9 +168,18 @@ header_chunk(struct request *r, size_t n)
 	return c;
 }
 
+/* Holes may be told as such, unless they are in the middle of a chunk. */
+static bool
+may_skip(const struct request *r)
+{
+	return r->session->agreed.style != STYLE_SIMPLE &&
+	    !(r->whole && r->wire.length > CHUNK_PIECE);
+}
+
 /*
  * What is in the page cache need not be copied: 0 when the next piece was
- * queued as a part of the file.
+ * queued as a part of the file.  Not from a file with holes: reading ahead
+ * brings their zeroes into the cache, and they are better told than sent.
  */
 static int
 send_piece(struct request *r, size_t n)
@@ -181,6 +190,8 @@ send_piece(struct request *r, size_t n)
 	int fd;
 
 	if (!s->config.send_files || n < READ_SENDFILE)
+		return -1;
+	if (may_skip(r) && backend_sparse(s->backend))
 		return -1;
 	if ((fd = backend_cached(s->backend, offset, n)) == -1)
 		return -1;
@@ -226,14 +237,6 @@ next_size(const struct request *r)
 	if (left <= CHUNK_PIECE)
 		return (size_t)left;
 	return CHUNK_PIECE - (size_t)(at % READ_ALIGN);
-}
-
-/* Holes may be told as such, unless they are in the middle of a chunk. */
-static bool
-may_skip(const struct request *r)
-{
-	return r->session->agreed.style != STYLE_SIMPLE &&
-	    !(r->whole && r->wire.length > CHUNK_PIECE);
 }
 
 /*
