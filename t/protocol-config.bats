@@ -79,3 +79,18 @@ teardown()
 	add_export gone "$IMAGES/disk"
 	raw DI_07 gone=gone rm="$NBDMUX_BIN/nbdmux-rm"
 }
+
+full_disk()
+{
+	setup_dirs
+	/usr/bin/python3 -B "$NBDRAW" sparse "$SMALL"
+	find "$SMALL" -type f ! -name thin -delete
+	start_daemon
+	add_export thin "$SMALL/thin" rw
+	raw BA_03 full="dd if=/dev/zero of=$SMALL/rest bs=64K 2>/dev/null;:"
+	stop_daemon
+}
+
+@test "BA-03 what is not a hole has its space, also when there is no more" {
+	own_disk 32M full_disk
+}

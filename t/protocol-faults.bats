@@ -48,3 +48,28 @@ teardown()
 @test "FL-10 FLUSH covers writes already answered while others are held up" {
 	raw FL_10 faults="$FAULTS"
 }
+
+@test "ST-06 an error with an offset has one inside the request" {
+	add_sparse_exports
+	raw ST_06 faults="$FAULTS"
+}
+
+@test "ST-11 a reply has one ERROR at most, and not beside ERROR_OFFSET" {
+	add_sparse_exports
+	raw ST_11 faults="$FAULTS"
+}
+
+@test "ST-12 a READ that fails late has had no content that was DONE" {
+	add_sparse_exports
+	raw ST_12 faults="$FAULTS"
+}
+
+@test "RD-14 a READ that fails late gets an error, and is in sync" {
+	add_sparse_exports
+	raw RD_14 faults="$FAULTS"
+}
+
+@test "BS-13 where the image's map cannot be had there is an error, or data" {
+	add_sparse_exports
+	raw BS_13 faults="$FAULTS"
+}

@@ -155,16 +155,8 @@ teardown_file()
 	raw TF_04
 }
 
-@test "TF-05 SEND_DF is clear when structured replies were not negotiated" {
-	raw TF_05
-}
-
 @test "TF-06 exports whose connections share one cache offer CAN_MULTI_CONN" {
 	raw TF_06
-}
-
-@test "TF-07 BLOCK_STATUS_PAYLOAD is clear without extended headers" {
-	raw TF_07
 }
 
 @test "TF-08 EXPORT_NAME, INFO and GO give the same flags" {

@@ -43,10 +43,6 @@ teardown_file()
 	raw EN_07
 }
 
-@test "EN-08 SEND_DF is clear when structured replies were not negotiated" {
-	raw EN_08
-}
-
 @test "EN-10 EXPORT_NAME of an export with a minimum block never corrupts data" {
 	raw EN_10
 }

@@ -8,71 +8,18 @@ import socket
 import struct
 import time
 
-from nbdwire import *
-
-# --- verdicts ----------------------------------------------------------------
-
-class Fail(Exception):
-	"""The rule does not hold."""
-
-
-class Closed(Fail):
-	"""The server closed the connection where it should not have."""
-
-
-class Skip(Exception):
-	"""The rule cannot be tested here; says why."""
-
-
-def check(condition, text):
-	if not condition:
-		raise Fail(text)
-
-
-def equal(what, got, want):
-	if isinstance(got, (bytes, bytearray)) and got != want:
-		at = next((i for i, (a, b) in enumerate(zip(got, want))
-			if a != b), min(len(got), len(want)))
-		raise Fail(f"{what}: {len(got)} bytes, {len(want)} expected; "
-			f"different at {at}: {got[at:at + 16].hex(' ')}, "
-			f"expected {want[at:at + 16].hex(' ')}")
-	check(got == want, f"{what}: {brief(got)}, expected {brief(want)}")
-
-
-def brief(value):
-	words = repr(value)
-	return words if len(words) < 400 else words[:400] + " ..."
-
-
-def error_in(what, got, allowed):
-	check(got in allowed, f"{what}: {error_name(got)}, expected "
-		+ " or ".join(ERRORS[e] for e in allowed))
-
-
-def until(what, condition, seconds=5.0):
-	"""Wait for a condition; returns its value."""
-	end = time.monotonic() + seconds
-	while True:
-		value = condition()
-		if value:
-			return value
-		if time.monotonic() > end:
-			raise Fail(f"{what}: not within {seconds:g} s")
-		time.sleep(0.02)
-
+from nbdtalk import *
 
 Reply = collections.namedtuple("Reply", "option type data")
 Info = collections.namedtuple("Info", "final infos size flags")
 LINGER_RST = struct.pack("ii", 1, 0)
 
 
-class Conn:
+class Conn(Talk):
 	"""A connection; every method says in Fail what was expected."""
 
 	def __init__(self, address, timeout=10.0, source=None):
-		self.timeout = timeout
-		self.log = collections.deque(maxlen=10)
-		self.cookie = 0x0102030405060700
+		self.begin(timeout)
 		if isinstance(address, str):
 			self.sock = socket.socket(socket.AF_UNIX)
 			self.sock.settimeout(timeout)
@@ -276,6 +223,9 @@ class Conn:
 		"""Enter transmission; size and flags are then ours."""
 		i = self.accepted(name, requests, GO)
 		self.size, self.flags = i.size, i.flags
+		for kind, data in i.infos:
+			if kind == INFO_BLOCK_SIZE:
+				self.payload_max, = struct.unpack(">I", data[8:])
 		return self
 
 	def export_name(self, name, padding=0):
@@ -294,107 +244,47 @@ class Conn:
 		equal("data of LIST's ACK", got[-1].data, b"")
 		return dict(server_reply(r) for r in got[:-1])
 
+	def structured(self):
+		"""Structured replies from now on."""
+		equal("the reply to STRUCTURED_REPLY",
+			reply_name(self.final(STRUCTURED_REPLY)), "ACK")
+		self.style = STRUCTURED
+		return self
+
+	def extended(self):
+		"""Extended headers from now on."""
+		equal("the reply to EXTENDED_HEADERS",
+			reply_name(self.final(EXTENDED_HEADERS)), "ACK")
+		self.style = EXTENDED
+		return self
+
+	def styled(self, style):
+		"""Whichever of these is asked for."""
+		if style == STRUCTURED:
+			self.structured()
+		elif style == EXTENDED:
+			self.extended()
+		return self
+
+	def meta(self, option, name, queries=()):
+		"""LIST_META or SET_META: [(name, id)], and the final reply."""
+		got = self.ask(option, meta_data(name, queries))
+		return [meta_reply(r) for r in got[:-1]], got[-1].type
+
+	def select(self, name, *queries):
+		"""SET_META that selects something: it is ours then."""
+		got, final = self.meta(SET_META_CONTEXT, name, queries)
+		check(final == ACK, f"SET_META_CONTEXT of {queries} got "
+			f"{reply_name(final)}, expected ACK")
+		self.contexts = dict(got)
+		equal("the number of contexts", len(self.contexts), len(got))
+		equal("the number of context ids",
+			len(set(self.contexts.values())), len(got))
+		return self
+
 	def haggling(self):
 		"""Still haggling and in sync: INFO of "disk" is answered."""
 		self.accepted("disk")
-
-	# transmission
-
-	def request(self, command, offset=0, length=0, flags=0, payload=b"",
-	    cookie=None, magic=REQUEST):
-		"""Send a request; the cookie that it has."""
-		if cookie is None:
-			self.cookie += 1
-			cookie = self.cookie
-		self.send(request_bytes(command, offset, length, flags,
-			cookie, magic) + payload)
-		return cookie
-
-	def simple(self, cookie=None):
-		"""A simple reply's header: its error, and cookie if not given."""
-		data = self.recv(16, "simple reply")
-		magic, error, got = struct.unpack(">IIQ", data)
-		check(magic == SIMPLE_REPLY, "the reply is not a simple one: "
-			+ data.hex(" "))
-		check(error in ERRORS, f"error {error} in a reply: NBD has no "
-			"such error")
-		if cookie is None:
-			return error, got
-		check(got == cookie, f"the reply's cookie is {got:#018x}, "
-			f"the request's was {cookie:#018x}")
-		return error
-
-	def run(self, command, offset=0, length=0, flags=0, payload=b""):
-		"""A request without payload in the reply: its error."""
-		return self.simple(self.request(command, offset, length, flags,
-			payload))
-
-	def try_read(self, offset, length, flags=0):
-		"""READ: (error, data)."""
-		error = self.simple(self.request(READ, offset, length, flags))
-		if error:
-			return error, b""
-		return 0, self.recv(length, "data of READ")
-
-	def read(self, offset, length, flags=0):
-		error, data = self.try_read(offset, length, flags)
-		check(error == 0, f"READ of {length} at {offset} failed with "
-			f"{error_name(error)}")
-		return data
-
-	def try_write(self, offset, data, flags=0):
-		return self.run(WRITE, offset, len(data), flags, data)
-
-	def write(self, offset, data, flags=0):
-		error = self.try_write(offset, data, flags)
-		check(error == 0, f"WRITE of {len(data)} at {offset} failed "
-			f"with {error_name(error)}")
-
-	def good(self, command, offset=0, length=0, flags=0):
-		error = self.run(command, offset, length, flags)
-		check(error == 0, f"command {command} of {length} at {offset} "
-			f"with flags {flags:#x} failed with "
-			f"{error_name(error)}")
-
-	def fails(self, errors, command, offset=0, length=0, flags=0,
-	    payload=b""):
-		"""The request fails with one of these, and we stay in sync."""
-		if isinstance(errors, int):
-			errors = (errors,)
-		cookie = self.request(command, offset, length, flags, payload)
-		error = self.simple(cookie)
-		if command == READ and error == 0:
-			self.recv(length, "data of READ")
-		error_in(f"command {command} of {length} at {offset} with "
-			f"flags {flags:#x}", error, errors)
-		self.serving()
-
-	def serving(self):
-		"""Still in transmission and in sync: two READs are answered."""
-		first, second = (self.request(READ, 0, n) for n in (8, 24))
-		want = {first: 8, second: 24}
-		while want:
-			error, cookie = self.simple()
-			check(cookie in want, f"a reply with the cookie "
-				f"{cookie:#018x}, which nobody waits for")
-			check(error == 0, f"a following READ failed with "
-				f"{error_name(error)}")
-			self.recv(want.pop(cookie), "data of READ")
-
-	def disc(self):
-		"""DISC, which has no reply; then the end of the file."""
-		self.request(DISC)
-		self.fin("after DISC")
-		self.close()
-
-
-def check_string(what, data):
-	check(len(data) <= STRING_MAX, f"{what} is {len(data)} bytes long")
-	check(b"\0" not in data, f"{what} has a NUL: {data[:64]!r}")
-	try:
-		return data.decode()
-	except UnicodeDecodeError:
-		raise Fail(f"{what} is not UTF-8: {data[:64]!r}") from None
 
 
 def server_reply(r):
@@ -407,3 +297,13 @@ def server_reply(r):
 		f"{len(r.data)} bytes of SERVER reply")
 	return (check_string("an export's name", r.data[4:4 + length]),
 		check_string("a description", r.data[4 + length:]))
+
+
+def meta_reply(r):
+	"""(name, id) of one REP_META_CONTEXT."""
+	check(r.type == META_CONTEXT, f"{reply_name(r.type)}, expected "
+		"META_CONTEXT")
+	check(len(r.data) > 4, f"a META_CONTEXT of {len(r.data)} bytes")
+	name = check_string("a context's name", r.data[4:])
+	check(":" in name[1:-1], f"a context's name is {name!r}")
+	return name, int.from_bytes(r.data[:4], "big")

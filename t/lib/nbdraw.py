@@ -5,13 +5,15 @@ nbdraw: NBD byte by byte, to prove the protocol's rules one at a time.
 	nbdraw.py CASE HOST PORT [key=value ...]
 	nbdraw.py CASE unix:/PATH [key=value ...]
 	nbdraw.py images DIRECTORY		make the images the cases expect
+	nbdraw.py sparse DIRECTORY		and those with holes (nbdmaps.py)
 	nbdraw.py cases				list all cases
 
 A case is a function in rules/*.py, hostile.py or cves.py named after its rule.  Exit
 status 0: the rule holds, 1: it does not, 77: it cannot be tested here.
 
-Keys: pid=N (the daemon), images=DIR, spool=DIR, unix=PATH; some cases take
-more, which their docstrings name.
+Keys: pid=N (the daemon), images=DIR, spool=DIR, unix=PATH, style=simple,
+structured or extended (how to talk, where the case leaves that open); some
+cases take more, which their docstrings name.
 """
 
 import array
@@ -37,6 +39,8 @@ SIZES = {
 	"single": 64 * KiB,	# max-clients = 1
 }
 SACRED = MiB
+STYLES = {"simple": SIMPLE_REPLY, "structured": STRUCTURED,
+	"extended": EXTENDED}
 DESCRIPTION = "Platte für rohe Pakete"
 
 
@@ -86,8 +90,17 @@ class Server:
 	def hello(self, flags=FIXED_NEWSTYLE | NO_ZEROES, **kw):
 		return self.connect(**kw).hello(flags)
 
-	def go(self, name="disk", requests=(), **kw):
-		return self.hello(**kw).go(name, requests)
+	def style(self, default=SIMPLE_REPLY):
+		given = self.option("style", "")
+		return STYLES[given] if given else default
+
+	def go(self, name="disk", requests=(), style=SIMPLE_REPLY, contexts=(),
+	    **kw):
+		"""In transmission: in this style, unless style= says another."""
+		c = self.hello(**kw).styled(self.style(style))
+		if contexts:
+			c.select(name, *contexts)
+		return c.go(name, requests)
 
 	def image(self, name):
 		return os.path.join(self.option("images"), name)
@@ -187,6 +200,9 @@ def main(argv):
 		raise SystemExit(__doc__)
 	if argv[1] == "images":
 		make_images(argv[2])
+		return 0
+	if argv[1] == "sparse":
+		importlib.import_module("nbdmaps").make_sparse(argv[2])
 		return 0
 	known = cases()
 	if argv[1] == "cases":

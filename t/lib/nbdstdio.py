@@ -24,9 +24,7 @@ class Pipes(Conn):
 	"""A connection over two descriptors that are no socket."""
 
 	def __init__(self, reading, writing, timeout=10.0):
-		self.timeout = timeout
-		self.log = collections.deque(maxlen=10)
-		self.cookie = 0x0102030405060700
+		self.begin(timeout)
 		self.reading, self.writing = reading, writing
 		self.sock = self
 
@@ -328,9 +326,8 @@ def inetd(family=socket.AF_INET, **options):
 		else:
 			s.bind(("127.0.0.1", 0))
 		s.listen()
-		c = Pipes.__new__(Conn)
-		c.timeout, c.cookie = 10.0, 1
-		c.log = collections.deque(maxlen=10)
+		c = Conn.__new__(Conn)
+		c.begin(10.0)
 		c.sock = socket.socket(family)
 		c.sock.settimeout(10)
 		c.sock.connect(s.getsockname())

@@ -7,7 +7,10 @@ IHAVEOPT = b"IHAVEOPT"
 OLDSTYLE = bytes.fromhex("0000420281861253")
 OPT_REPLY = 0x0003E889045565A9
 REQUEST = 0x25609513
+EXT_REQUEST = 0x21E41C71
 SIMPLE_REPLY = 0x67446698
+STRUCTURED = 0x668E33EF		# also what a connection's style is called
+EXTENDED = 0x6E8A278C
 
 FIXED_NEWSTYLE, NO_ZEROES = 1, 2
 
@@ -40,6 +43,17 @@ READ, WRITE, DISC, FLUSH, TRIM, CACHE, WRITE_ZEROES, BLOCK_STATUS, RESIZE = (
 	range(9))
 FUA, NO_HOLE, DF, REQ_ONE, FAST_ZERO, PAYLOAD_LEN = (1 << n for n in range(6))
 
+(NONE, OFFSET_DATA, OFFSET_HOLE, STATUS, STATUS_EXT, CHUNK_ERROR,
+ CHUNK_ERROR_OFFSET) = 0, 1, 2, 5, 6, 0x8001, 0x8002
+CHUNK_NAMES = {
+	NONE: "NONE", OFFSET_DATA: "OFFSET_DATA", OFFSET_HOLE: "OFFSET_HOLE",
+	STATUS: "BLOCK_STATUS", STATUS_EXT: "BLOCK_STATUS_EXT",
+	CHUNK_ERROR: "ERROR", CHUNK_ERROR_OFFSET: "ERROR_OFFSET",
+}
+DONE = 1
+HOLE, ZERO = 1, 2		# base:allocation
+ALLOCATION, DEPTH = "base:allocation", "qemu:allocation-depth"
+
 EPERM, EIO, ENOMEM, EINVAL, ENOSPC, EOVERFLOW, ENOTSUP, ESHUTDOWN = (
 	1, 5, 12, 22, 28, 75, 95, 108)
 ERRORS = {
@@ -60,6 +74,10 @@ def error_name(number):
 	return ERRORS.get(number, f"error {number}, which NBD does not have,")
 
 
+def chunk_name(number):
+	return CHUNK_NAMES.get(number, f"chunk type {number:#x}")
+
+
 def text(name):
 	return name.encode() if isinstance(name, str) else name
 
@@ -77,7 +95,21 @@ def info_data(name, requests=(), namelen=None, count=None):
 		+ b"".join(struct.pack(">H", r) for r in requests))
 
 
+def meta_data(name, queries=(), namelen=None, count=None):
+	"""The data of LIST_META_CONTEXT and SET_META_CONTEXT."""
+	name, queries = text(name), [text(q) for q in queries]
+	return (struct.pack(">I", len(name) if namelen is None else namelen)
+		+ name
+		+ struct.pack(">I", len(queries) if count is None else count)
+		+ b"".join(struct.pack(">I", len(q)) + q for q in queries))
+
+
 def request_bytes(command, offset=0, length=0, flags=0, cookie=1,
     magic=REQUEST):
-	return struct.pack(">IHHQQI", magic, flags, command, cookie, offset,
-		length)
+	return struct.pack(">IHHQQQ" if magic == EXT_REQUEST else ">IHHQQI",
+		magic, flags, command, cookie, offset, length)
+
+
+def status_payload(length, ids):
+	"""The payload form of BLOCK_STATUS."""
+	return struct.pack(f">Q{len(ids)}I", length, *ids)

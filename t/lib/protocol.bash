@@ -40,6 +40,18 @@ add_standard_exports()
 	add_export single "$IMAGES/single" ro "max-clients = 1"
 }
 
+# Those with holes (t/lib/nbdmaps.py).
+add_sparse_exports()
+{
+	local name
+
+	/usr/bin/python3 -B "$NBDRAW" sparse "$IMAGES"
+	for name in sparse tail thin void crumb; do
+		add_export "$name" "$IMAGES/$name" rw
+	done
+	add_export frag "$IMAGES/frag"
+}
+
 # A daemon with the exports.  Arguments are the daemon's.
 protocol_daemon()
 {
@@ -67,18 +79,33 @@ faulty_daemon()
 # own_network FUNCTION: run it where the loopback interface is nobody else's.
 own_network()
 {
-	local private="unshare --net"
+	apart --net "ip link set lo up" "$1"
+}
+
+# own_disk SIZE FUNCTION: run it where $SMALL is a file system of that size.
+own_disk()
+{
+	SMALL=$BATS_TEST_TMPDIR/small
+	export SMALL
+	mkdir -p "$SMALL"
+	apart --mount "mount -t tmpfs -o size=$1 tmpfs $SMALL" "$2"
+}
+
+# apart NAMESPACE PREPARATION FUNCTION
+apart()
+{
+	local private="unshare $1"
 
 	[ "$(id -u)" -eq 0 ] ||
-	    private="unshare --user --map-current-user --keep-caps --net"
-	$private ip link set lo up ||
-	    skip "network namespaces are not allowed here"
+	    private="unshare --user --map-current-user --keep-caps $1"
+	# shellcheck disable=SC2086 # words of a command
+	$private $2 || skip "namespaces are not allowed here"
 	export BATS_TEST_DIRNAME BATS_TEST_TMPDIR
 	$private bash -e -c "
 		trap '[ -z \"\$DAEMON\" ] || kill \$DAEMON' EXIT
-		ip link set lo up
+		$2
 		. '$BATS_TEST_DIRNAME/helper.bash'
 		. '$BATS_TEST_DIRNAME/lib/protocol.bash'
-		$(declare -f "$1")
-		$1"
+		$(declare -f "$3")
+		$3"
 }

@@ -414,24 +414,11 @@ def TF_04(server):
 			f"flags of {name} are {flags:#06x}")
 
 
-def TF_05(server):
-	"""SEND_DF is clear when structured replies were not negotiated."""
-	for name in VISIBLE:
-		equal(f"SEND_DF of {name}", flags_of(server, name) & SEND_DF, 0)
-
-
 def TF_06(server):
 	"""Exports whose connections share one cache offer CAN_MULTI_CONN."""
 	for name in ("disk", "ro"):
 		check(flags_of(server, name) & CAN_MULTI_CONN,
 			f"{name} does not offer it")
-
-
-def TF_07(server):
-	"""BLOCK_STATUS_PAYLOAD is clear without extended headers."""
-	for name in VISIBLE:
-		equal(f"bit 12 of {name}",
-			flags_of(server, name) & BLOCK_STATUS_PAYLOAD, 0)
 
 
 def TF_08(server):

@@ -83,13 +83,6 @@ def EN_07(server):
 		c.serving()
 
 
-def EN_08(server):
-	"""SEND_DF is clear when structured replies were not negotiated."""
-	with server.hello() as c:
-		c.export_name("disk")
-		equal("SEND_DF", c.flags & SEND_DF, 0)
-
-
 def EN_10(server):
 	"""EXPORT_NAME of an export with a minimum block is clean: a close, or
 	errors for what is unaligned."""
