@@ -181,3 +181,19 @@ make_image()
 	guest_said "ok: the new image is attached"
 	guest_said "ok: the sum of the data, read again is $DATASUM"
 }
+
+@test "a machine's vsock clients are served, and known by their CID" {
+	local more
+
+	needs nbdinfo nbdcopy
+	more=$BATS_TEST_TMPDIR/initrd.vsock
+	"$BATS_TEST_DIRNAME"/kernel/mkinitramfs "$KERNEL" "$more" nbdmuxd \
+	    nbdinfo nbdcopy
+	PORT=0 EXPORT='' INITRD=$more boot vsock
+	guest_ends
+	guest_said "ok: what it listens on is listen = vsock:10809, vsock:1:20000"
+	guest_said "ok: the size by the default port is 1048576"
+	guest_said "ok: exports of others are refused"
+	guest_said "ok: the log has the client's CID"
+	guest_said "ok: written and read"
+}
