@@ -4,6 +4,7 @@
 
 bats_require_minimum_version 1.5.0
 load helper
+load lib/protocol
 
 setup()
 {
@@ -348,9 +349,18 @@ h.shutdown()' "--user=$(id -un)"
 	unset LISTEN_FDS LISTEN_PID LISTEN_FDNAMES
 }
 
+@test "a passed socket that cannot be written down is served all the same" {
+	needs jq
+	start_passed "unix:$PWD/a, b" x="unix:$(printf '%s/\377' "$PWD")" --
+	[ "$listen" = "systemd, systemd" ]
+	nbdinfo --size "nbd+unix:///probe?socket=$PWD/a,%20b"
+	[ "$(nbdmux-ls --json probe | jq '.exports[0].uri')" = null ]
+}
+
 @test "passed sockets go with -d to the background" {
 	passing "unix:$PWD/a" -- nbdmuxd --user="$(id -un)" -d 2>>"$LOG" 3>&-
 	DAEMON=$(cat "$STATE/nbdmuxd.pid")
+	# shellcheck disable=SC2034 # stop_daemon's
 	BASELINE=$(descriptors)
 	nbdinfo --size "nbd+unix:///probe?socket=$PWD/a"
 }
@@ -416,4 +426,116 @@ socket.socket(socket.AF_VSOCK).connect((1, int(sys.argv[1])))' "$port" ||
 	fi
 	fails_to_start "this kernel has no vsock; load the module" \
 	    --listen=vsock:10809
+}
+
+# --- URIs ------------------------------------------------------------------------
+
+# parts URI: what RFC 3986's rules (Python's parser) make of it, a line each:
+# scheme, host, port, the export's name, the socket.
+parts()
+{
+	/usr/bin/python3 -c 'import sys, urllib.parse as u
+p = u.urlsplit(sys.argv[1])
+print(p.scheme, p.hostname, p.port or "", u.unquote(p.path[1:]),
+	u.parse_qs(p.query, strict_parsing=bool(p.query)).get("socket", [""])[0],
+	sep="\n")' "$1"
+}
+
+# uri_of NAME: as nbdmux-ls tells it, which is as nbdmux-add does.
+uri_of()
+{
+	nbdmux-ls --json "$1" | jq -r '.exports[0].uri'
+}
+
+# leads_to URI NAME: libnbd's parser finds the export that has this size.
+leads_to()
+{
+	[ "$(nbdinfo --size "$1")" -eq "$(stat -c %s "$PWD/image")" ]
+}
+
+@test "CL-14, CL-15: the URI that is printed leads to the export, on every kind of address" {
+	local socket address name=A-z_0.9-b
+
+	needs nbdinfo jq
+	truncate -s 3M image
+	# shellcheck disable=SC1003 # a backslash it is
+	for socket in plain 'per%cent' 'q?mark&amp=x#hash+plus' 'größe' \
+	    'quote"single'\''back\'; do
+		start_daemon --listen="unix:$PWD/$socket"
+		nbdmux-add "$name" image | tee added
+		[ "$(cat added)" = "added $(uri_of "$name")" ]
+		[ "$(parts "$(uri_of "$name")")" = \
+		    "$(printf 'nbd+unix\nNone\n\n%s\n%s' "$name" "$PWD/$socket")" ]
+		leads_to "$(uri_of "$name")"
+		stop_daemon
+	done
+	for address in 127.0.0.1 ::1; do
+		[ "$address" != ::1 ] || [ -e /proc/net/if_inet6 ] || continue
+		[ "$address" != ::1 ] || socket="[::1]:0"
+		[ "$address" = ::1 ] || socket="127.0.0.1:0"
+		start_daemon --listen="$socket"
+		bound
+		nbdmux-add "$name" image
+		[ "$(parts "$(uri_of "$name")")" = \
+		    "$(printf 'nbd\n%s\n%s\n%s\n ' "$address" "${listen##*:}" \
+		    "$name" | sed '$d')" ]
+		leads_to "$(uri_of "$name")"
+		stop_daemon
+	done
+}
+
+on_the_default_port()
+{
+	cd "$BATS_TEST_TMPDIR" || return
+	truncate -s 3M image
+	start_daemon --listen="127.0.0.1:10809"
+	[ "$(nbdmux-add disk image)" = "added nbd://127.0.0.1/disk" ]
+	[ "$(nbdinfo --size nbd://127.0.0.1/disk)" -eq 3145728 ]
+	stop_daemon
+	start_daemon --listen="[::1]:10809"
+	[ "$(nbdmux-add disk image)" = "added nbd://[::1]/disk" ]
+	[ "$(nbdinfo --size "nbd://[::1]/disk")" -eq 3145728 ]
+	stop_daemon
+}
+
+@test "CL-14: the port is left out of a URI when it is NBD's own" {
+	needs nbdinfo
+	own_network on_the_default_port
+}
+
+@test "a wildcard address is told as the machine's name" {
+	needs jq
+	start_daemon --listen="*:0"
+	[[ $(uri_of probe) =~ ^nbd://$(uname -n):[0-9]+/probe$ ]]
+}
+
+# A key that everybody may know, for the user "alice".
+psk()
+{
+	printf 'alice:%064d\n' 4711 >keys.psk
+	run nbdmuxd -t --user="$(id -un)" --tls=on --tls-psk-file="$PWD/keys.psk"
+	[[ $output != *"without TLS"* ]] || skip "built without TLS"
+	[ "$status" -eq 0 ]
+}
+
+@test "CL-14: where clients must encrypt the URI says nbds, and leads there with a key" {
+	local uri
+
+	needs nbdinfo jq
+	psk
+	truncate -s 3M image
+	start_daemon --listen="127.0.0.1:0, unix:$PWD/socket" --tls=on \
+	    --tls-psk-file="$PWD/keys.psk"
+	[[ $(nbdmux-add disk image) == "added nbd://127.0.0.1:"* ]]
+	[[ $(nbdmux-add --tls=require disk image) == "changed nbds://127.0.0.1:"* ]]
+	[[ $(uri_of disk) == "nbds://127.0.0.1:"*/disk ]]
+	uri=$(uri_of disk)
+	leads_to "nbds://alice@${uri#nbds://}?tls-psk-file=$PWD/keys.psk"
+	run nbdinfo --size "nbd://${uri#nbds://}"
+	[ "$status" -ne 0 ]
+	stop_daemon
+	start_daemon --listen="unix:$PWD/socket" --tls=required \
+	    --tls-psk-file="$PWD/keys.psk"
+	[ "$(nbdmux-add disk image)" = "added nbds+unix:///disk?socket=$PWD/socket" ]
+	leads_to "nbds+unix://alice@/disk?socket=$PWD/socket&tls-psk-file=$PWD/keys.psk"
 }

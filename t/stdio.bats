@@ -35,6 +35,7 @@ fails()
 	[ -z "$output" ]
 	# shellcheck disable=SC2154 # run's
 	[ "${#stderr_lines[@]}" -eq 1 ]
+	# shellcheck disable=SC2154 # run's
 	[[ $stderr == "nbdmuxd: cannot serve \"${!#}\" on standard input and output: "* ]]
 	[[ $stderr == *"$1"* ]]
 }

@@ -146,6 +146,8 @@ completes()
 	nbdmux-add -s elsewhere there image 2>/dev/null
 	completes "nbdmux-ls -s elsewhere " there
 	completes "$NBDMUX_BIN/nbdmux-rm o" other
+	completes "nbdmuxd --stdio d" disk
+	completes "nbdmuxd --stdio=o" other
 }
 
 @test "bash completes options, their values, and files" {

@@ -204,21 +204,31 @@ sock_open(const struct listen_addr *a, const struct sock_access *access,
 	return failed(a, d);
 }
 
+/* Whoever passes a socket may call it what "listen" cannot say. */
+static bool
+sayable(const char *path, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)path[i] <= ' ' || path[i] == 0x7f ||
+		    path[i] == ',')
+			return false;
+	return len > 0 && text_utf8(path, len);
+}
+
 static void
 unix_text(const struct sockaddr_un *un, socklen_t len, char text[SOCK_TEXT])
 {
 	size_t head = offsetof(struct sockaddr_un, sun_path);
 	size_t n = len > head ? len - head : 0;
-	char path[SOCK_TEXT - 8];
+	bool abstract = n > 0 && un->sun_path[0] == '\0';
+	const char *path = un->sun_path + abstract;
 
-	if (n > 0 && un->sun_path[0] == '\0') {
-		text_escape(path, sizeof(path), un->sun_path + 1, n - 1);
-		snprintf(text, SOCK_TEXT, "unix:@%s", path);
-		return;
-	}
-	text_escape(path, sizeof(path), un->sun_path,
-	    strnlen(un->sun_path, n));
-	snprintf(text, SOCK_TEXT, "unix:%s", path);
+	n = abstract ? n - 1 : strnlen(path, n);
+	if (sayable(path, n))
+		snprintf(text, SOCK_TEXT, "unix:%s%.*s", abstract ? "@" : "",
+		    (int)n, path);
+	else
+		strlcpy(text, "systemd", SOCK_TEXT);
 }
 
 static void

@@ -24,7 +24,8 @@ struct sock_access {
 int sock_open(const struct listen_addr *a, const struct sock_access *access,
     struct diag *d);
 
-/* The address as bound, in the form of "listen". */
+/* The address as bound, in the form of "listen"; "systemd" of one that was
+ * passed and cannot be written there. */
 void sock_text(int fd, char text[SOCK_TEXT]);
 
 /* An integer of SOL_SOCKET; -1: fd is no socket. */
