@@ -453,7 +453,7 @@ leads_to()
 	[ "$(nbdinfo --size "$1")" -eq "$(stat -c %s "$PWD/image")" ]
 }
 
-@test "CL-14, CL-15: the URI that is printed leads to the export, on every kind of address" {
+@test "CL-14 the URI that is printed leads to the export, on every kind of address" {
 	local socket address name=A-z_0.9-b
 
 	needs nbdinfo jq
@@ -484,6 +484,21 @@ leads_to()
 	done
 }
 
+@test "CL-15 the path of a URI that is printed is the export's name, to libnbd and to RFC 3986" {
+	local name uri
+
+	needs nbdinfo jq
+	truncate -s 3M image
+	start_daemon
+	for name in a 0 A-z_0.9-b "$(printf 'n%063d' 1)"; do
+		nbdmux-add "$name" image
+		uri=$(uri_of "$name")
+		[ "$(parts "$uri" | sed -n 4p)" = "$name" ]
+		[ "$(nbdinfo --json "$uri" |
+		    jq -r '.exports[0]["export-name"]')" = "$name" ]
+	done
+}
+
 on_the_default_port()
 {
 	cd "$BATS_TEST_TMPDIR" || return
@@ -498,7 +513,7 @@ on_the_default_port()
 	stop_daemon
 }
 
-@test "CL-14: the port is left out of a URI when it is NBD's own" {
+@test "CL-14 the port is left out of a URI when it is NBD's own" {
 	needs nbdinfo
 	own_network on_the_default_port
 }
@@ -518,7 +533,7 @@ psk()
 	[ "$status" -eq 0 ]
 }
 
-@test "CL-14: where clients must encrypt the URI says nbds, and leads there with a key" {
+@test "CL-14 where clients must encrypt the URI says nbds, and leads there with a key" {
 	local uri
 
 	needs nbdinfo jq
