@@ -15,6 +15,7 @@ SPARSE = {
 	"tail": (5 * MiB + 513, ((0, MiB),)),		# ends in a hole
 	"thin": (16 * MiB, ((0, 8 * MiB),)),		# to be written to
 	"void": (8 * GiB, ()),
+	"tera": (1 << 40, ()),				# never written to
 	"crumb": (700, ()),
 	"frag": (8 * GiB, tuple((at + 8 * KiB * n, 4 * KiB)
 		for at in (0, 8 * GiB - 8 * MiB) for n in range(1024))),
@@ -64,6 +65,14 @@ def real_map(path, size=None):
 				out.append((hole - data, 0))
 			at = hole
 	return merged(out)
+
+
+def print_map(path):
+	"""offset, length and type of each extent."""
+	at = 0
+	for n, flags in real_map(path):
+		print(at, n, flags)
+		at += n
 
 
 def depths(extents):

@@ -6,6 +6,7 @@ nbdraw: NBD byte by byte, to prove the protocol's rules one at a time.
 	nbdraw.py CASE unix:/PATH [key=value ...]
 	nbdraw.py images DIRECTORY		make the images the cases expect
 	nbdraw.py sparse DIRECTORY		and those with holes (nbdmaps.py)
+	nbdraw.py map IMAGE			a file's map, as nbdinfo has it
 	nbdraw.py cases				list all cases
 
 A case is a function in rules/*.py, hostile.py or cves.py named after its rule.  Exit
@@ -203,6 +204,9 @@ def main(argv):
 		return 0
 	if argv[1] == "sparse":
 		importlib.import_module("nbdmaps").make_sparse(argv[2])
+		return 0
+	if argv[1] == "map":
+		importlib.import_module("nbdmaps").print_map(argv[2])
 		return 0
 	known = cases()
 	if argv[1] == "cases":

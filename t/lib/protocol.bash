@@ -49,7 +49,9 @@ add_sparse_exports()
 	for name in sparse tail thin void crumb; do
 		add_export "$name" "$IMAGES/$name" rw
 	done
-	add_export frag "$IMAGES/frag"
+	for name in frag tera; do
+		add_export "$name" "$IMAGES/$name"
+	done
 }
 
 # A daemon with the exports.  Arguments are the daemon's.
