@@ -13,6 +13,9 @@ setup_file()
 	needs certtool psktool
 	make_pki "$BATS_FILE_TMPDIR/pki"
 	tls_daemon --max-memory=256M
+	truncate -s 1T "$IMAGES/void"
+	add_export void "$IMAGES/void" rw
+	add_export blocks "$IMAGES/void" ro "block-min = 4096"
 	add_export one "$IMAGES/ro" ro "allow = 127.0.0.1"
 	add_export many "$IMAGES/ro" ro "allow = 127.0.0.16/28"
 	add_export some "$IMAGES/ro" ro "allow = 127.0.0.2, 127.0.0.20"
@@ -85,6 +88,14 @@ teardown_file()
 
 @test "CVE-2022-26496 a name longer than its option is refused, and the next option read" {
 	raw CVE_2022_26496
+}
+
+@test "CVE-2025-47711 the status of 2^32 - 1 bytes of a hole that goes on is told" {
+	raw CVE_2025_47711
+}
+
+@test "CVE-2025-47712 the status of nearly 2^32 bytes is told where blocks are whole" {
+	raw CVE_2025_47712
 }
 
 # With a daemon of its own.  It ends with 1, since some were not answered.

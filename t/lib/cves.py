@@ -442,3 +442,82 @@ def CVE_2021_3716(server):
 			"of them to an option behind STARTTLS")
 		c.close()
 	server.alive()
+
+
+def hole_told(c, offset, length, flags=0):
+	"""BLOCK_STATUS of what is one hole: what of it is told."""
+	got = c.status(offset, length, flags)[ALLOCATION]
+	equal(f"the extents at {offset}", [f for _, f in got], [HOLE | ZERO])
+	told = got[0][0]
+	check(0 < told <= c.size - offset, f"an extent of {told} bytes at "
+		f"{offset}")
+	if flags & REQ_ONE:
+		check(told <= length, f"{told} bytes told of {length}")
+	return told
+
+
+# nbdkit 1.41: when a plugin's extent was longer than a request of nearly 2^32
+# bytes, cutting it to 32 bits gave an extent of nothing: an assertion.
+def CVE_2025_47711(server):
+	"""The status of 2^32 - 1 bytes of a hole that goes on is told.
+
+	The export void is 1 TiB, all hole."""
+	for style, lengths in ((STRUCTURED, (0xFFFFFFFF,)),
+	    (EXTENDED, (0xFFFFFFFF, 1 << 32, (1 << 32) + 1, 1 << 39))):
+		with server.go("void", style=style,
+		    contexts=(ALLOCATION,)) as c:
+			for n in (*lengths, 0xFFFFFFFE, 0xFFFFFE00, 0xFFFFF000,
+			    0x80000000, 0x7FFFFFFF):
+				for at in (0, 1, 511, 4096, 1 << 32, c.size - n):
+					for flags in (0, REQ_ONE):
+						hole_told(c, at, n, flags)
+			at, steps = 0, 0
+			while at < c.size:
+				at += hole_told(c, at, min(c.size - at,
+					0xFFFFFFFF))
+				steps += 1
+			check(steps <= 300, f"a map of 1 TiB took {steps} "
+				"requests")
+			c.serving()
+
+
+# nbdkit 1.41, filter blocksize: rounding the length of a block status request
+# up to whole blocks went past 2^32 and came back as 0: an assertion.
+def CVE_2025_47712(server):
+	"""The status of nearly 2^32 bytes is told where blocks are whole.
+
+	The export blocks is 1 TiB, all hole, with block-min = 4096."""
+	for style in (STRUCTURED, EXTENDED):
+		for infos in ((), (INFO_BLOCK_SIZE,)):
+			with server.go("blocks", infos, style=style,
+			    contexts=(ALLOCATION,)) as c:
+				for at in (0, 4096, 1 << 32, (1 << 39) + 4096):
+					hole_told(c, at, (1 << 32) - 4096)
+				for length in ((1 << 32) - 4095, (1 << 32) - 512,
+				    (1 << 32) - 1):
+					for at in (0, 4096, 1, 512):
+						crooked(c, at, length, infos)
+				if style == EXTENDED:
+					wrapping(c)
+
+
+def crooked(c, at, length, infos):
+	"""No whole blocks: an error to those who asked for block sizes."""
+	if infos:
+		refused(c, at, length)
+	else:
+		hole_told(c, at, length)
+
+
+def wrapping(c):
+	"""Lengths that come back as 0 when they are rounded or added."""
+	for length in ((1 << 64) - 1, (1 << 64) - 4096, (1 << 63),
+	    (1 << 64) - 4095):
+		for at in (0, 4096, (1 << 64) - 4096):
+			refused(c, at, length)
+
+
+def refused(c, at, length):
+	a = c.asks(BLOCK_STATUS, at, length)
+	equal(f"the error of {a}", a.error, EINVAL)
+	check(c.read(4096, 4096) == bytes(4096), "a READ behind it is wrong")
