@@ -2,13 +2,14 @@
 # are left out with a reason.
 
 BENCH_PROGRAMS := nbdload nbdscale
-BENCH_nbdload  := nbdload load flow reply pattern client stat proc
-BENCH_nbdscale := nbdscale client proc
+BENCH_TLS      := $(if $(filter yes,$(TLS)),tls,notls)
+BENCH_nbdload  := nbdload load flow reply pattern client $(BENCH_TLS) stat proc
+BENCH_nbdscale := nbdscale client $(BENCH_TLS) proc
 
 define bench_program
 $(BUILD)/t/bench/$(1): $(BENCH_$(1):%=$(BUILD)/t/bench/%.o) $(call libs,wire base)
 	$$(if $$(Q),@echo "  LINK $$@")
-	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ -lbsd -linih -lm
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ -lbsd -linih -lm $(TLS_LIBS)
 endef
 $(foreach p,$(BENCH_PROGRAMS),$(eval $(call bench_program,$(p))))
 

@@ -67,6 +67,20 @@ target_parse(struct target *t, const char *text, struct diag *d)
 	return 0;
 }
 
+ssize_t
+client_recv(struct client *c, void *buf, size_t len, int flags)
+{
+	return c->tls != NULL ? tls_recv(c->tls, buf, len, flags) :
+	                        recv(c->fd, buf, len, flags);
+}
+
+ssize_t
+client_sendmsg(struct client *c, const struct msghdr *msg, int flags)
+{
+	return c->tls != NULL ? tls_sendmsg(c->tls, msg, flags) :
+	                        sendmsg(c->fd, msg, flags | MSG_NOSIGNAL);
+}
+
 static int
 get(struct client *c, void *data, size_t len, struct diag *d)
 {
@@ -74,7 +88,7 @@ get(struct client *c, void *data, size_t len, struct diag *d)
 	ssize_t n;
 
 	while (len > 0) {
-		n = recv(c->fd, p, len, 0);
+		n = client_recv(c, p, len, 0);
 		if (n == 0)
 			return diag_set(d, "the server closed the connection "
 					   "during the handshake");
@@ -91,17 +105,18 @@ get(struct client *c, void *data, size_t len, struct diag *d)
 static int
 put(struct client *c, const void *data, size_t len, struct diag *d)
 {
-	const unsigned char *p = data;
+	struct iovec iov = {.iov_base = (void *)data, .iov_len = len};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n;
 
-	while (len > 0) {
-		n = send(c->fd, p, len, MSG_NOSIGNAL);
+	while (iov.iov_len > 0) {
+		n = client_sendmsg(c, &msg, 0);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1)
 			return diag_errno(d, "cannot send the handshake");
-		p += n;
-		len -= (size_t)n;
+		iov.iov_base = (char *)iov.iov_base + n;
+		iov.iov_len -= (size_t)n;
 	}
 	return 0;
 }
@@ -121,31 +136,6 @@ greet(struct client *c, struct diag *d)
 	/* the client's flags have the values of the server's */
 	wire_put32(out, c->handshake);
 	return put(c, out, sizeof(out), d);
-}
-
-int
-client_open(struct client *c, const struct target *t, struct diag *d)
-{
-	struct timeval limit = {.tv_sec = CLIENT_TIMEOUT};
-	int on = 1;
-
-	memset(c, 0, sizeof(*c));
-	c->fd = socket(t->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (c->fd == -1)
-		return diag_errno(d, "cannot make a socket");
-	if (connect(c->fd, (const struct sockaddr *)&t->addr, t->len) == -1) {
-		diag_errno(d, "cannot connect");
-		client_close(c);
-		return -1;
-	}
-	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	if (t->tcp)
-		setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (greet(c, d) == -1) {
-		client_close(c);
-		return -1;
-	}
-	return 0;
 }
 
 static int
@@ -179,6 +169,47 @@ get_reply(struct client *c, uint32_t option, struct reply *r, struct diag *d)
 	if (r->len > sizeof(r->data))
 		return diag_set(d, "a reply to an option has %u bytes", r->len);
 	return get(c, r->data, r->len, d);
+}
+
+static int
+start_tls(struct client *c, const char *ca, struct diag *d)
+{
+	struct reply r;
+
+	if (put_option(c, NBD_OPT_STARTTLS, NULL, 0, d) == -1 ||
+	    get_reply(c, NBD_OPT_STARTTLS, &r, d) == -1)
+		return -1;
+	if (r.type != NBD_REP_ACK)
+		return diag_set(d, "no TLS: reply %#x: %.*s", r.type,
+		    (int)r.len, (const char *)r.data);
+	c->tls = tls_open(c->fd, ca, d);
+	return c->tls != NULL ? 0 : -1;
+}
+
+int
+client_open(struct client *c, const struct target *t, struct diag *d)
+{
+	struct timeval limit = {.tv_sec = CLIENT_TIMEOUT};
+	int on = 1;
+
+	memset(c, 0, sizeof(*c));
+	c->fd = socket(t->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (c->fd == -1)
+		return diag_errno(d, "cannot make a socket");
+	if (connect(c->fd, (const struct sockaddr *)&t->addr, t->len) == -1) {
+		diag_errno(d, "cannot connect");
+		client_close(c);
+		return -1;
+	}
+	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	if (t->tcp)
+		setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (greet(c, d) == -1 ||
+	    (t->ca != NULL && start_tls(c, t->ca, d) == -1)) {
+		client_close(c);
+		return -1;
+	}
+	return 0;
 }
 
 static int
@@ -271,6 +302,8 @@ client_list(struct client *c, struct diag *d)
 void
 client_close(struct client *c)
 {
+	tls_close(c->tls);
+	c->tls = NULL;
 	if (c->fd != -1)
 		close(c->fd);
 	c->fd = -1;

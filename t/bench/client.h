@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/diag.h"
+#include "t/bench/tls.h"
 
 #define CLIENT_TIMEOUT 10 /* s that the handshake may stand still */
 
@@ -18,10 +19,12 @@ struct target {
 	struct sockaddr_storage addr;
 	socklen_t len;
 	bool tcp; /* else a unix socket */
+	const char *ca; /* TLS with a server that this one has signed, or NULL */
 };
 
 struct client {
 	int fd; /* -1: closed */
+	struct tls *tls; /* NULL: in clear */
 	uint16_t handshake;
 	uint16_t flags; /* of the export */
 	uint64_t size;
@@ -32,6 +35,10 @@ int target_parse(struct target *t, const char *text, struct diag *d);
 
 /* Connect and exchange flags.  0, or -1 with d set. */
 int client_open(struct client *c, const struct target *t, struct diag *d);
+
+/* As recv(2) and sendmsg(2), in clear or not. */
+ssize_t client_recv(struct client *c, void *buf, size_t len, int flags);
+ssize_t client_sendmsg(struct client *c, const struct msghdr *msg, int flags);
 
 /*
  * NBD_OPT_GO, or NBD_OPT_EXPORT_NAME where the server has no GO.  0; 1 when

@@ -189,7 +189,7 @@ flow_send(struct flow *f, struct diag *d)
 	f->blocked = false;
 	while (f->queued > 0) {
 		msg.msg_iovlen = (size_t)gather(f, iov);
-		n = sendmsg(f->client.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+		n = client_sendmsg(&f->client, &msg, MSG_DONTWAIT);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && errno == EAGAIN) {
@@ -207,13 +207,15 @@ void
 flow_close(struct flow *f)
 {
 	unsigned char disc[WIRE_REQUEST] = {0};
+	struct iovec iov = {.iov_base = disc, .iov_len = sizeof(disc)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
 	if (f->plan == NULL)
 		return;
 	if (f->client.fd != -1 && f->slots != NULL && f->inflight == 0) {
 		wire_put32(disc, NBD_REQUEST_MAGIC);
 		wire_put16(disc + 6, NBD_CMD_DISC);
-		send(f->client.fd, disc, sizeof(disc), MSG_NOSIGNAL);
+		client_sendmsg(&f->client, &msg, 0);
 	}
 	client_close(&f->client);
 	free(f->slots);

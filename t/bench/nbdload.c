@@ -24,10 +24,11 @@ struct options {
 	bool json;
 };
 
-enum { OPT_JSON = 256, OPT_HELP };
+enum { OPT_JSON = 256, OPT_TLS, OPT_HELP };
 
 static const struct option longopts[] = {
     {"json", no_argument, NULL, OPT_JSON},
+    {"tls", required_argument, NULL, OPT_TLS},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -49,6 +50,8 @@ usage(FILE *out)
 	      "  -V          verify data read, or write data, as nbdkit's "
 	      "pattern plugin has it\n"
 	      "  -P PID      the server: report its CPU time and memory\n"
+	      "  --tls=FILE  encrypt; FILE is who signed the server's "
+	      "certificate\n"
 	      "  --json      one JSON object instead of key=value\n"
 	      "Exit: 0 done, 1 an error reply, wrong data, a violation of the "
 	      "protocol or no connection, 2 wrong usage.\n",
@@ -149,6 +152,9 @@ option(struct options *o, int c, const char *arg)
 	case OPT_JSON:
 		o->json = true;
 		break;
+	case OPT_TLS:
+		p->target.ca = arg;
+		break;
 	case OPT_HELP:
 		usage(stdout);
 		exit(0);
@@ -162,6 +168,7 @@ static void
 parse(struct options *o, int argc, char **argv)
 {
 	struct plan *p = &o->plan;
+	const char *ca;
 	struct diag d;
 	int c;
 
@@ -181,8 +188,10 @@ parse(struct options *o, int argc, char **argv)
 		usage(stderr);
 		exit(2);
 	}
+	ca = p->target.ca;
 	if (target_parse(&p->target, argv[optind], &d) == -1)
 		errx(2, "%s", d.text);
+	p->target.ca = ca;
 	if (argc - optind == 2)
 		p->export = argv[optind + 1];
 	if (p->threads > p->conns)

@@ -99,11 +99,42 @@ came_up()
 	unset "pid[$name]"
 }
 
+# The certificate that all of them show, in $work/tls; its name is localhost.
+make_certificate()
+{
+	local who
+	if ! command -v certtool >/dev/null; then
+		no_tls="certtool is not installed (Debian's package gnutls-bin)"
+		return
+	fi
+	mkdir "$work/tls"
+	printf '%s\n' "cn = CA" ca cert_signing_key >"$work/tls/ca.tmpl"
+	printf '%s\n' "cn = localhost" dns_name=localhost \
+	    ip_address=127.0.0.1 tls_www_server signing_key \
+	    >"$work/tls/server.tmpl"
+	for who in ca server; do
+		certtool --generate-privkey --key-type=rsa --bits=2048 \
+		    --outfile "$work/tls/$who-key.pem"
+	done >/dev/null 2>&1
+	certtool --generate-self-signed --template "$work/tls/ca.tmpl" \
+	    --load-privkey "$work/tls/ca-key.pem" \
+	    --outfile "$work/tls/ca-cert.pem" 2>/dev/null
+	certtool --generate-certificate --template "$work/tls/server.tmpl" \
+	    --load-privkey "$work/tls/server-key.pem" \
+	    --load-ca-certificate "$work/tls/ca-cert.pem" \
+	    --load-ca-privkey "$work/tls/ca-key.pem" \
+	    --outfile "$work/tls/server-cert.pem" 2>/dev/null
+	[[ -s $work/tls/server-cert.pem ]] || no_tls="certtool made no certificate"
+}
+
 start_nbdkit()
 {
+	local tls=()
 	missing nbdkit nbdkit nbdkit && return
 	port[nbdkit]=$(free_port)
-	launch nbdkit nbdkit -f -i 127.0.0.1 -p "${port[nbdkit]}" file "$image"
+	[[ -n ${no_tls-} ]] || tls=(--tls=on --tls-certificates="$work/tls")
+	launch nbdkit nbdkit -f -i 127.0.0.1 -p "${port[nbdkit]}" "${tls[@]}" \
+	    file "$image"
 	came_up nbdkit is_open "${port[nbdkit]}"
 }
 
@@ -114,6 +145,17 @@ start_qemu-nbd()
 	launch qemu-nbd qemu-nbd -t -e 0 -f raw --cache=writeback -x img \
 	    -b 127.0.0.1 -p "${port[qemu-nbd]}" "$image"
 	came_up qemu-nbd is_open "${port[qemu-nbd]}"
+}
+
+# With credentials it insists on TLS, so this is another one.
+start_qemu-nbd-tls()
+{
+	missing qemu-nbd-tls qemu-nbd qemu-utils && return
+	port[qemu-nbd-tls]=$(free_port)
+	launch qemu-nbd-tls qemu-nbd -t -e 0 -f raw --cache=writeback -x img \
+	    --object "tls-creds-x509,id=t,endpoint=server,dir=$work/tls,verify-peer=off" \
+	    --tls-creds t -b 127.0.0.1 -p "${port[qemu-nbd-tls]}" "$image"
+	came_up qemu-nbd-tls is_open "${port[qemu-nbd-tls]}"
 }
 
 # It forks for a client only as a daemon; its pid is in a file.
@@ -156,10 +198,14 @@ nbdmux_spool()
 
 nbdmux_launch()
 {
+	local tls=()
+	[[ ! -e $work/tls/server-cert.pem ]] ||
+	    tls=(--tls=on --tls-certificate="$work/tls/server-cert.pem"
+		--tls-key="$work/tls/server-key.pem")
 	port[nbdmux]=$(free_port)
 	launch nbdmux "$NBDMUX_BIN/nbdmuxd" -f -s "$work/spool" \
 	    -S "$work/state" --listen="127.0.0.1:${port[nbdmux]}" \
-	    --user="$(id -un)"
+	    --user="$(id -un)" "${tls[@]}"
 }
 
 start_nbdmux()
