@@ -183,6 +183,11 @@ fails()
 	stdio address_refused
 }
 
+@test "--stdio takes a client that has gone before it began for no other one" {
+	put_export disk "$PWD/image" rw "allow = 192.0.2.0/24"
+	stdio gone_before
+}
+
 # --- refusals ----------------------------------------------------------------------
 
 @test "--stdio says in one line why an export cannot be served" {

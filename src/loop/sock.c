@@ -1,6 +1,7 @@
 /* sock: addresses of the configuration -> sockets -> text. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -231,14 +232,35 @@ unix_text(const struct sockaddr_un *un, socklen_t len, char text[SOCK_TEXT])
 		strlcpy(text, "systemd", SOCK_TEXT);
 }
 
+/*
+ * The CID by which a virtual machine is known to its host.  A host is 2 to all
+ * of its own, as is taken for granted where none is told.
+ */
+static unsigned
+own_cid(void)
+{
+	unsigned cid = VMADDR_CID_ANY;
+	int fd = open("/dev/vsock", O_RDONLY | O_CLOEXEC);
+
+	if (fd == -1)
+		return VMADDR_CID_ANY;
+	if (ioctl(fd, IOCTL_VM_SOCKETS_GET_LOCAL_CID, &cid) == -1 ||
+	    cid <= VMADDR_CID_HOST)
+		cid = VMADDR_CID_ANY;
+	close(fd);
+	return cid;
+}
+
 static void
 vsock_text(const struct sockaddr_vm *vm, char text[SOCK_TEXT])
 {
-	if (vm->svm_cid == VMADDR_CID_ANY)
+	unsigned cid = vm->svm_cid == VMADDR_CID_ANY ? own_cid() :
+	    vm->svm_cid;
+
+	if (cid == VMADDR_CID_ANY)
 		snprintf(text, SOCK_TEXT, "vsock:%u", vm->svm_port);
 	else
-		snprintf(text, SOCK_TEXT, "vsock:%u:%u", vm->svm_cid,
-		    vm->svm_port);
+		snprintf(text, SOCK_TEXT, "vsock:%u:%u", cid, vm->svm_port);
 }
 
 /* Of what was bound: port 0 has become a real one. */

@@ -56,17 +56,30 @@ own_pipe(struct stdio *h)
 	h->way = STDIO_PLAIN;
 }
 
-/* Who is there: an address if there is one, else whoever started us. */
+/*
+ * Whoever is at the other end.  A client over the network that has gone by now
+ * has no address any more, and is not taken for a local one.
+ */
 static void
-find_peer(struct stdio *h)
+socket_peer(struct stdio *h)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
 
 	memset(&ss, 0, sizeof(ss));
-	if (h->in_socket &&
-	    getpeername(h->in, (struct sockaddr *)&ss, &len) == 0) {
+	if (sock_option(h->in, SO_DOMAIN) == AF_UNIX ||
+	    getpeername(h->in, (struct sockaddr *)&ss, &len) == 0)
 		peer_from(&h->peer, &ss);
+	else
+		strlcpy(h->peer.text, "gone", sizeof(h->peer.text));
+}
+
+/* Without a socket it is whoever started us. */
+static void
+find_peer(struct stdio *h)
+{
+	if (h->in_socket) {
+		socket_peer(h);
 		return;
 	}
 	h->peer.is_unix = true;

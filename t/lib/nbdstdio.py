@@ -359,6 +359,21 @@ def address_refused():
 		transmission(c).read(0, 512)
 
 
+def gone_before():
+	"""A client that has reset its connection before the start: no failure."""
+	with socket.socket() as s:
+		s.bind(("127.0.0.1", 0))
+		s.listen()
+		c = socket.create_connection(s.getsockname())
+		client, _ = s.accept()
+	c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RST)
+	c.close()
+	with Server("--log-level=debug", stdin=client, stdout=client) as server:
+		client.close()
+	equal("the exit status", server.status, 0)
+	check("disconnected client=gone" in server.said(), server.said())
+
+
 def failing_start():
 	"""The one line goes to the log, not to an NBD client."""
 	for c in inetd():
