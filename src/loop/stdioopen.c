@@ -89,8 +89,8 @@ find_peer(struct stdio *h)
 int
 stdio_open(struct stdio *h, struct diag *d)
 {
-	bool socket_out;
-	mode_t mode;
+	bool socket_out = false;
+	mode_t mode = 0;
 
 	h->in = STDIN_FILENO;
 	h->out = STDOUT_FILENO;

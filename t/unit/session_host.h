@@ -54,6 +54,10 @@ struct host {
 	bool dirty;    /* a disk was changed */
 	int file;      /* the content of "pattern", to be sent from; or 0 */
 	bool sparse;   /* reads tell of zeroes */
+	bool no_file;  /* the client's side cannot be sent files after all */
+	bool broken;   /* and there was no memory to do it otherwise */
+	enum refusal refusal; /* of unknown names; REFUSE_NOT: as unknown */
+	struct stats_counters *counters; /* or NULL */
 
 	bool hold_acquire; /* the answer waits for host_acquired() */
 	bool acquiring, joining;
@@ -326,8 +330,8 @@ host_acquired(struct host *h)
 		    memcmp(h->name, h->exports[i]->name, h->name_len) == 0)
 			g = h->exports[i];
 	if (g == NULL) {
-		session_acquired(h->session, REFUSE_UNKNOWN, NULL,
-		    "no such export");
+		session_acquired(h->session, h->refusal != REFUSE_NOT ?
+		    h->refusal : REFUSE_UNKNOWN, NULL, "no such export");
 		return;
 	}
 	generation_ref(g);
@@ -375,9 +379,10 @@ host_catalog(void *arg)
 static struct stats_counters *
 host_entered(void *arg, struct generation *g)
 {
-	(void)arg;
+	struct host *h = arg;
+
 	(void)g;
-	return NULL;
+	return h->counters;
 }
 
 static const struct session_host host_calls = {
@@ -457,6 +462,10 @@ host_send_file(struct host *h, size_t max)
 	int fd;
 	size_t len = session_output_file(h->session, &fd, &offset);
 
+	if (len > 0 && h->no_file) {
+		h->broken = session_output_refused(h->session) == -1;
+		return 0;
+	}
 	if (len > max)
 		len = max;
 	n = len == 0 ? 0 : pread(fd, data, len < sizeof(data) ? len :
