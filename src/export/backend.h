@@ -79,6 +79,9 @@ struct io {
 	 * maybe beyond it, are zeroes, and data was not filled.  0: it was.
 	 */
 	uint64_t zeroes;
+	/* Likewise when it was filled: the data goes on up to that offset at
+	 * least.  0: not known. */
+	uint64_t data_end;
 	void (*done)(struct io *io);
 	void *owner;             /* the caller's */
 	/* For the queues of whoever has the io just now, and what it may keep

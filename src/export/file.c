@@ -14,6 +14,7 @@
 
 /* Readahead is cut to the device's window per call, so ask in such pieces. */
 #define CACHE_PIECE (128 * 1024)
+#define CACHE_MOST (1024 * 1024 * 1024)
 
 static bool
 unsupported(int error)
@@ -87,16 +88,23 @@ static bool
 skip_hole(struct file *f, struct io *io)
 {
 	if (io->flags & IO_SPARSE)
-		io->zeroes = file_zeroes(f, io->offset, io->length);
+		file_look(f, io);
 	return io->zeroes > 0;
 }
 
-/* Where memory is all there is to look at, looking waits for nothing. */
+/*
+ * A long read is worth a look at where its data ends, once: what lies before
+ * that is then sent without a copy.  Where memory is all there is to look at,
+ * looking waits for nothing.
+ */
 static enum io_verdict
 try_read(struct file *f, struct io *io)
 {
 	if (f->memory && skip_hole(f, io))
 		return IO_DONE;
+	if (!f->memory && (io->flags & IO_SPARSE) &&
+	    io->length >= FILE_LOOK_MIN && sparse(&f->backend))
+		return IO_BLOCK;
 	return read_now(&f->backend, io->data, io->offset, io->length) == 0 ?
 	    IO_DONE : IO_BLOCK;
 }
@@ -200,12 +208,17 @@ write_fua(struct file *f, const struct io *io)
 	return error;
 }
 
-/* Only a hint: what cannot be read ahead fails when it is read. */
+/*
+ * Only a hint: what cannot be read ahead fails when it is read, and what goes
+ * beyond a gigabyte would drive out of memory what was read ahead before it.
+ */
 static int
 cache(struct file *f, const struct io *io)
 {
 	uint64_t at = io->offset, end = io->offset + io->length, n;
 
+	if (io->length > CACHE_MOST)
+		end = at + CACHE_MOST;
 	for (; at < end; at += n) {
 		n = end - at < CACHE_PIECE ? end - at : CACHE_PIECE;
 		if (posix_fadvise(f->fd, (off_t)at, (off_t)n,

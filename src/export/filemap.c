@@ -179,6 +179,21 @@ file_zeroes(struct file *f, uint64_t offset, uint64_t length)
 	return (uint64_t)data - offset >= length ? (uint64_t)data - offset : 0;
 }
 
+void
+file_look(struct file *f, struct io *io)
+{
+	off_t hole;
+
+	io->zeroes = file_zeroes(f, io->offset, io->length);
+	if (io->zeroes > 0 || io->length < FILE_LOOK_MIN ||
+	    !atomic_load_explicit(&f->sparse, memory_order_relaxed))
+		return;
+	hole = lseek(f->fd, (off_t)io->offset, SEEK_HOLE);
+	if (hole != -1 && (uint64_t)hole > io->offset)
+		io->data_end = (uint64_t)hole < f->backend.size ?
+		    (uint64_t)hole : f->backend.size;
+}
+
 /*
  * One look, when the backend is made: a hole before the end, and whether this
  * file system knows of holes at all.

@@ -68,6 +68,13 @@ int file_map(struct file *f, const struct io *io);
  */
 uint64_t file_zeroes(struct file *f, uint64_t offset, uint64_t length);
 
+/*
+ * For a read with IO_SPARSE: sets io->zeroes, or, where it is worth a call,
+ * io->data_end.  May block.
+ */
+#define FILE_LOOK_MIN 65536 /* bytes */
+void file_look(struct file *f, struct io *io);
+
 /* Are all these pages in the page cache? */
 bool file_in_cache(struct file *f, uint64_t offset, size_t len);
 

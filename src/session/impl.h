@@ -14,7 +14,6 @@
 #define SESSION_MAX_ACCEPTED (64u << 20)  /* READ and WRITE that are served */
 #define SESSION_MAX_SKIPPED (1u << 30)    /* payload that is consumed at all */
 #define SESSION_MAX_ADVERTISED (32u << 20)
-#define SESSION_MAX_CACHED (1u << 30)     /* of one CACHE */
 #define SESSION_TURN_BYTES (256u << 10)   /* output per run, for fairness */
 #define SESSION_TURN_REQUESTS 128         /* requests per run, likewise */
 
@@ -149,6 +148,7 @@ struct session {
 	struct piece *filling;      /* the piece of s->writing being received */
 	struct request *streaming;  /* the READ that owns the output */
 	struct request_list reads;  /* READs that wait for that */
+	uint64_t data_from, data_to; /* of a file with holes: no hole there */
 	struct request *fetching;   /* the first of the output is being read */
 	size_t memory;              /* capacity of the chunks held */
 	struct outq out;

@@ -177,9 +177,23 @@ may_skip(const struct request *r)
 }
 
 /*
+ * Where a hole would be told, a file with holes is not sent unseen: reading
+ * ahead brings their zeroes into the page cache, too.  But data that a read
+ * has met before goes on to the next hole.
+ */
+static bool
+may_send(const struct request *r, uint64_t at, size_t n)
+{
+	const struct session *s = r->session;
+
+	return s->config.send_files && n >= READ_SENDFILE &&
+	    (!may_skip(r) || !backend_sparse(s->backend) ||
+	    (at >= s->data_from && at + n <= s->data_to));
+}
+
+/*
  * What is in the page cache need not be copied: 0 when the next piece was
- * queued as a part of the file.  Not from a file with holes: reading ahead
- * brings their zeroes into the cache, and they are better told than sent.
+ * queued as a part of the file.
  */
 static int
 send_piece(struct request *r, size_t n)
@@ -189,9 +203,7 @@ send_piece(struct request *r, size_t n)
 	struct chunk *c, *header = NULL;
 	int fd;
 
-	if (!s->config.send_files || n < READ_SENDFILE)
-		return -1;
-	if (may_skip(r) && backend_sparse(s->backend))
+	if (!may_send(r, offset, n))
 		return -1;
 	if ((fd = backend_cached(s->backend, offset, n)) == -1)
 		return -1;
@@ -321,12 +333,17 @@ void
 read_complete(struct piece *p)
 {
 	struct request *r = p->request;
+	struct session *s = r->session;
 	uint64_t length = p->io.length, zeroes = p->io.zeroes;
 	uint64_t left = r->wire.length - r->moved;
 	struct chunk *c = NULL;
 
 	r->outstanding--;
 	r->error = p->io.error;
+	if (p->io.data_end > 0) {
+		s->data_from = p->io.offset;
+		s->data_to = p->io.data_end;
+	}
 	if (r->error == 0 && zeroes == 0 && may_skip(r) &&
 	    all_zero(p->io.data, length))
 		zeroes = length;

@@ -112,9 +112,6 @@ request_range(const struct session *s, const struct wire_request *w)
 		    "the smallest block");
 	if (c->payload && w->length > s->payload_max)
 		return FAULT(EINVAL, "longer than the largest payload");
-	/* What nobody waits for could keep a worker busy for hours. */
-	if (w->command == NBD_CMD_CACHE && w->length > SESSION_MAX_CACHED)
-		return FAULT(EOVERFLOW, "too long to be read ahead at once");
 	/* "READ": at most one content chunk, and no chunk is longer. */
 	if ((w->flags & NBD_CMD_FLAG_DF) && w->length > SESSION_MAX_ADVERTISED)
 		return FAULT(EOVERFLOW, "too long for one chunk");

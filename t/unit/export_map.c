@@ -357,9 +357,8 @@ TEST(a_search_that_fails_is_an_error_or_all_is_data)
 	end(b);
 }
 
-/* How many zeroes such a read tells instead of them; -1: an error. */
-static int64_t
-skipped(struct backend *b, uint64_t offset, uint64_t length)
+static struct io
+read_sparse(struct backend *b, uint64_t offset, uint64_t length)
 {
 	char *data = malloc(length);
 	struct io io = { .op = IO_READ, .flags = IO_SPARSE, .offset = offset,
@@ -368,7 +367,22 @@ skipped(struct backend *b, uint64_t offset, uint64_t length)
 	if (backend_submit(b, &io) == IO_BLOCK)
 		CHECK(backend_work(b, &io) == IO_DONE);
 	free(data);
+	return io;
+}
+
+/* How many zeroes such a read tells instead of them; -1: an error. */
+static int64_t
+skipped(struct backend *b, uint64_t offset, uint64_t length)
+{
+	struct io io = read_sparse(b, offset, length);
+
 	return io.error != 0 ? -1 : (int64_t)io.zeroes;
+}
+
+static uint64_t
+data_end(struct backend *b, uint64_t offset, uint64_t length)
+{
+	return read_sparse(b, offset, length).data_end;
 }
 
 TEST(a_read_that_may_skip_tells_how_far_its_hole_goes)
@@ -387,6 +401,9 @@ TEST(a_read_that_may_skip_tells_how_far_its_hole_goes)
 	CHECK(skipped(b, 4 * BLOCK - 1, 2) == 0); /* the hole ends within */
 	CHECK(skipped(b, 5 * BLOCK, BLOCK) == (int64_t)(5 * BLOCK));
 	CHECK(skipped(b, 10 * BLOCK - 1, 1) == 1);
+	CHECK(data_end(b, 4 * BLOCK, BLOCK) == 5 * BLOCK);
+	CHECK(data_end(b, 4 * BLOCK + 1, BLOCK) == 5 * BLOCK);
+	CHECK(data_end(b, 0, BLOCK) == 0);
 	memset(zeroes, 1, sizeof zeroes); /* who did not ask gets the bytes */
 	if (backend_submit(b, &io) == IO_BLOCK)
 		CHECK(backend_work(b, &io) == IO_DONE);
