@@ -108,5 +108,7 @@ teardown_file()
 	DAEMON=
 	[ "$status" -eq 1 ] || { echo "ended with $status"; cat "$LOG"; false; }
 	grep -q " stopped " "$LOG"
-	[ -z "$(grep -E "Sanitizer|runtime error" "$LOG")" ]
+	if grep -E "Sanitizer|runtime error" "$LOG"; then
+		false
+	fi
 }

@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 static struct host host;
 static unsigned char *fresh[3]; /* the disks as they were */
 static struct buf stream, want; /* their memory is used again */
+static struct stats_counters counters;
 
 static void
 require(bool truth)
@@ -74,8 +75,32 @@ settings(const unsigned char *c, unsigned options)
 	host.config.no_zeroes = !(c[0] & 4) || c[1] % 8 != 0;
 	host.config.max_options = options + 1 + c[2] % 8;
 	host.config.max_requests = 1 + c[3] % 16;
+	host.config.tls = (enum session_tls)talk_tls(c);
+	host.refusal = (enum refusal)(c[3] / 16 % (REFUSE_BUSY + 1));
 	host.exports[0]->record.block_min = c[0] & 8 ? 512 : 0;
 	host.exports[2]->record.block_max = c[0] & 16 ? HOST_MiB : 0;
+}
+
+static void
+start(void)
+{
+	memset(&counters, 0, sizeof(counters));
+	host.counters = &counters;
+	host.peer.secure = false;
+	host.broken = false;
+	host_session(&host);
+}
+
+/* All that comes behind the option is as if it came inside TLS. */
+static void
+secure(void)
+{
+	while (host.verdict == SESSION_TLS) {
+		require(!host.peer.secure);
+		host.peer.secure = true;
+		session_secured(host.session);
+		host_run(&host);
+	}
 }
 
 /* The measure: everything at once. */
@@ -86,11 +111,12 @@ in_one_go(void)
 	host.hold_acquire = false;
 	host.window = SIZE_MAX;
 	host.fail = 0;
-	host.sparse = host.config.send_files = false;
+	host.sparse = host.no_file = host.config.send_files = false;
 	host.budget.limit = 64 * HOST_MiB;
 	host.config.max_queued = HOST_MiB;
-	host_session(&host);
+	start();
 	host_feed(&host, stream.data, stream.len);
+	secure();
 }
 
 /* Something of what could happen next happens. */
@@ -124,6 +150,31 @@ feed_some(const char *data, size_t n, uint32_t *dice)
 	return n;
 }
 
+/* What else may happen. */
+enum ending {
+	ENDING_NONE,
+	ENDING_NO_FILE,  /* the file cannot be sent from */
+	ENDING_SHUTDOWN, /* the server is told to stop */
+	ENDING_GONE      /* the client hangs up */
+};
+
+static enum ending
+ending(const unsigned char *c)
+{
+	return c[6] < 160 ? ENDING_NONE : c[6] / 32 - 4;
+}
+
+/* Whether it is over. */
+static bool
+end_early(const unsigned char *c)
+{
+	if (ending(c) == ENDING_GONE)
+		return true;
+	session_shutdown(host.session, "server is shutting down");
+	host_run(&host);
+	return session_quiet(host.session);
+}
+
 static void
 in_pieces(const unsigned char *c, uint32_t dice)
 {
@@ -141,9 +192,14 @@ in_pieces(const unsigned char *c, uint32_t dice)
 	host.patience = 500; /* a MiB byte by byte would take too long */
 	host.budget.limit = c[5] & 64 ? 0 : c[5] & 128 ? 300000 : HOST_MiB * 8;
 	host.config.max_queued = c[5] & 32 ? 65536 : HOST_MiB;
-	host_session(&host);
+	host.no_file = ending(c) == ENDING_NO_FILE;
+	start();
 	host_run(&host);
-	while (at < stream.len && host.verdict != SESSION_CLOSE) {
+	while (at < stream.len && host.verdict != SESSION_CLOSE &&
+	    !host.broken) {
+		if (ending(c) > ENDING_NO_FILE && talk_roll(&dice) % 64 == 0 &&
+		    end_early(c))
+			return;
 		n = 1 + talk_roll(&dice) % most[c[6] % 6];
 		n = n < stream.len - at ? n : stream.len - at;
 		/* Only who wants input gets some, as on a socket. */
@@ -153,17 +209,20 @@ in_pieces(const unsigned char *c, uint32_t dice)
 			host_run(&host);
 		if (host.verdict != SESSION_MORE || talk_roll(&dice) % 2)
 			let_go(&dice);
+		secure();
 	}
 	host.window = SIZE_MAX;
 	host_run(&host);
-	while (host.acquiring || host.queued > 0)
+	while (host.acquiring || host.queued > 0) {
 		let_go(&dice);
+		secure();
+	}
 	host_drain(&host);
 }
 
-/* What was said has the shape that it should have, up to where it ends. */
+/* What was said has the shape that it should have; whole: also at its end. */
 static struct replies
-read_back(void)
+read_back(bool whole)
 {
 	bool padded = stream.len >= 4 && !(host.config.no_zeroes &&
 	    stream.data[3] & NBD_FLAG_C_NO_ZEROES);
@@ -174,8 +233,18 @@ read_back(void)
 	if (fault != NULL)
 		fprintf(stderr, "%s\n", fault);
 	require(fault == NULL);
-	require(r.left == 0 || host.verdict == SESSION_CLOSE);
+	require(r.left == 0 || host.verdict == SESSION_CLOSE || !whole);
 	return r;
+}
+
+static uint64_t
+counted(void)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < STATS_COMMANDS; i++)
+		n += counters.requests[i];
+	return n;
 }
 
 /*
@@ -221,15 +290,17 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	options = talk_stream(&stream, data, size);
 	settings(data, options);
 	in_one_go();
-	first = read_back();
+	first = read_back(true);
+	if (first.chunks && host.verdict != SESSION_CLOSE)
+		require(first.finals == counted());
 	reason = host.verdict == SESSION_CLOSE ? session_reason(host.session) :
 	    "open";
 	buf_add(&want, host.out.data, host.out.len);
 	require(host_end_session(&host));
 	restore();
 	in_pieces(data, data[7] * 2654435761u);
-	second = read_back();
-	if (host.fail == 0)
+	second = read_back(ending(data) < ENDING_SHUTDOWN && !host.broken);
+	if (host.fail == 0 && ending(data) < ENDING_SHUTDOWN && !host.broken)
 		compare(reason, &first, &second);
 	require(host_end_session(&host));
 	restore();

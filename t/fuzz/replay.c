@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
@@ -24,10 +25,10 @@ replay(const char *name)
 	printf("%s\n", name);
 	fflush(stdout);
 	/* Of its own size, so that reads beyond it are seen. */
-	copy = malloc(n + 1);
-	for (size_t i = 0; i < n; i++)
-		copy[i] = data[i];
-	copy = realloc(copy, n > 0 ? n : 1);
+	copy = malloc(n > 0 ? n : 1);
+	if (copy == NULL)
+		return -1;
+	memcpy(copy, data, n);
 	LLVMFuzzerTestOneInput(copy, n);
 	free(copy);
 	return 0;

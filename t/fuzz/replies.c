@@ -1,5 +1,6 @@
 /* replies: reads what a server has said. */
 #include <stdint.h>
+#include <string.h>
 
 #include "replies.h"
 #include "wire/codec.h"
@@ -23,6 +24,15 @@ take(struct reader *in, uint64_t n)
 	return p;
 }
 
+/* The rest, and what was taken of it already, is less than a message. */
+static const char *
+partial(struct replies *r, struct reader *in, size_t taken)
+{
+	r->left = in->left + taken;
+	in->left = 0;
+	return NULL;
+}
+
 /* --- handshake --------------------------------------------------------------- */
 
 static bool
@@ -35,20 +45,21 @@ static const char *
 read_option(struct replies *r, struct reader *in)
 {
 	const unsigned char *p = take(in, WIRE_OPTION_REPLY);
-	uint32_t option = wire_get32(p + 8), type = wire_get32(p + 12);
-	uint32_t len = wire_get32(p + 16);
+	uint32_t option, type, len;
 
+	if (p == NULL)
+		return partial(r, in, 0);
+	option = wire_get32(p + 8);
+	type = wire_get32(p + 12);
+	len = wire_get32(p + 16);
 	if (len > 65536)
 		return "a reply to an option is too long";
 	if (type == NBD_REP_ACK && len != 0)
 		return "an ACK has data";
 	if ((type & 0x80000000u) && len > NBD_STRING_MAX)
 		return "an error's text is too long";
-	if (take(in, len) == NULL) {
-		r->left = in->left + WIRE_OPTION_REPLY;
-		in->left = 0;
-		return NULL;
-	}
+	if (take(in, len) == NULL)
+		return partial(r, in, WIRE_OPTION_REPLY);
 	r->options += is_final(type);
 	if (type != NBD_REP_ACK)
 		return NULL;
@@ -56,6 +67,8 @@ read_option(struct replies *r, struct reader *in)
 		r->extended = r->chunks = true;
 	if (option == NBD_OPT_STRUCTURED_REPLY)
 		r->chunks = true;
+	if (option == NBD_OPT_STARTTLS)
+		r->extended = r->chunks = false;
 	r->entered = option == NBD_OPT_GO;
 	return NULL;
 }
@@ -64,10 +77,13 @@ read_option(struct replies *r, struct reader *in)
 static const char *
 read_export_name(struct replies *r, struct reader *in, bool padded)
 {
-	const unsigned char *p = take(in, WIRE_EXPORT_NAME);
+	const unsigned char *p;
 
-	if (p == NULL || (padded && take(in, NBD_ZEROES) == NULL))
-		return "the answer to EXPORT_NAME is short";
+	if (in->left < (size_t)WIRE_EXPORT_NAME + (padded ? NBD_ZEROES : 0))
+		return partial(r, in, 0);
+	p = take(in, WIRE_EXPORT_NAME);
+	if (padded)
+		take(in, NBD_ZEROES);
 	if (!(wire_get16(p + 8) & NBD_FLAG_HAS_FLAGS))
 		return "transmission flags without HAS_FLAGS";
 	r->entered = true;
@@ -78,10 +94,11 @@ static const char *
 read_handshake(struct replies *r, struct reader *in, bool padded)
 {
 	const char *fault = NULL;
+	unsigned char magic[8];
 
 	while (fault == NULL && !r->entered && in->left > 0) {
-		if (in->left >= WIRE_OPTION_REPLY &&
-		    wire_get64(in->at) == NBD_REPLY_MAGIC)
+		wire_put64(magic, NBD_REPLY_MAGIC);
+		if (memcmp(in->at, magic, in->left < 8 ? in->left : 8) == 0)
 			fault = read_option(r, in);
 		else
 			fault = read_export_name(r, in, padded);
@@ -181,28 +198,20 @@ read_chunk(struct replies *r, struct reader *in)
 	struct wire_chunk c;
 	size_t head;
 
-	if (in->left < 4 || in->left < (head = head_of(r, in->at))) {
-		r->left = in->left;
-		in->left = 0;
-		return NULL;
-	}
+	if (in->left < 4 || in->left < (head = head_of(r, in->at)))
+		return partial(r, in, 0);
 	if (head == 0)
 		return "a reply's magic is wrong";
-	r->left = in->left;
 	p = take(in, head);
 	if (head == WIRE_SIMPLE_REPLY) {
-		r->left = 0;
 		r->finals++;
 		return NULL;
 	}
 	c.flags = wire_get16(p + 4);
 	c.type = wire_get16(p + 6);
 	c.length = r->extended ? wire_get64(p + 24) : wire_get32(p + 16);
-	if ((p = take(in, c.length)) == NULL) {
-		in->left = 0;
-		return NULL;
-	}
-	r->left = 0;
+	if ((p = take(in, c.length)) == NULL)
+		return partial(r, in, head);
 	r->finals += c.flags & NBD_REPLY_FLAG_DONE;
 	return check_chunk(&c, p, r->extended);
 }
@@ -215,7 +224,9 @@ replies_read(struct replies *r, const void *data, size_t size, bool padded)
 	const char *fault;
 
 	*r = (struct replies){ .entered = false };
-	if (p == NULL || wire_get64(p) != NBD_MAGIC ||
+	if (p == NULL)
+		return partial(r, &in, 0);
+	if (wire_get64(p) != NBD_MAGIC ||
 	    wire_get64(p + 8) != NBD_OPTION_MAGIC)
 		return "no greeting";
 	fault = read_handshake(r, &in, padded);

@@ -78,6 +78,10 @@ begin(struct buf *b, const unsigned char *c)
 	if (start == START_FLAGS)
 		return 0;
 	put_flags(b);
+	if (talk_tls(c) != 0) {
+		put_option(b, NBD_OPT_STARTTLS, NULL, 0);
+		options++;
+	}
 	if (style != TALK_SIMPLE) {
 		put_option(b, style == TALK_EXTENDED ?
 		    NBD_OPT_EXTENDED_HEADERS : NBD_OPT_STRUCTURED_REPLY,

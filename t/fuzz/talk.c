@@ -27,6 +27,12 @@ talk_style(const unsigned char *config)
 	return (enum talk_style)(config[1] / 8 % 4);
 }
 
+unsigned
+talk_tls(const unsigned char *config)
+{
+	return config[2] < 128 ? 0 : config[2] / 64 - 1;
+}
+
 const char *
 talk_export(const unsigned char *config)
 {

@@ -33,6 +33,7 @@ enum talk_style {
 
 enum talk_start talk_start(const unsigned char *config);
 enum talk_style talk_style(const unsigned char *config);
+unsigned talk_tls(const unsigned char *config); /* 0: off, 1: on, 2: required */
 const char *talk_export(const unsigned char *config); /* of START_REQUEST */
 
 enum part_kind {
