@@ -30,3 +30,9 @@ teardown()
 	faulty_daemon --zero-copy=yes
 	raw sendfile_is_used faults="$FAULTS"
 }
+
+@test "a client that never reads holds less than half a MiB of the kernel's memory" {
+	needs ss
+	protocol_daemon
+	raw unread_replies
+}

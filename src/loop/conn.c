@@ -9,6 +9,7 @@
 #include "loop/challenge.h"
 #include "loop/connlog.h"
 #include "loop/connpriv.h"
+#include "loop/handshakes.h"
 #include "loop/host.h"
 #include "loop/limits.h"
 #include "loop/refusals.h"
@@ -76,6 +77,7 @@ conn_end(struct conn *c, const char *reason)
 	ev_timer_stop(l->ev, &c->timer);
 	if (session_refused(c->session) && !c->refused)
 		conn_refused(c, NULL, 0, reason);
+	handshakes_remove(c);
 	acquire_forget(c);
 	challenge_free(c);
 	log_end_of(c, reason);
@@ -231,6 +233,7 @@ conn_open(struct loop *l, int fd, const struct peer *peer)
 		atomic_fetch_sub(&l->load, 1);
 		return;
 	}
+	handshakes_add(c);
 	TAILQ_INSERT_TAIL(&l->conns, c, link);
 	conn_arm(c, (double)c->settings->config.handshake_timeout);
 	if (l->stopping)

@@ -27,9 +27,12 @@ struct transport;
 struct conn {
 	TAILQ_ENTRY(conn) link;
 	TAILQ_ENTRY(conn) run_link;
+	TAILQ_ENTRY(conn) shake_link;
 	bool runnable; /* is in the loop's list of those */
 	bool stopping; /* to be closed as soon as nothing is in flight */
 	bool logged;   /* a line was logged when it began to be served */
+	bool shaking;  /* is in the loop's list of handshakes, */
+	ev_tstamp opened; /* since then */
 	bool refused;  /* a line was logged when it was refused */
 	enum conn_state state;
 	enum session_verdict verdict;

@@ -6,6 +6,7 @@
 #include "loop/acquire.h"
 #include "loop/conn.h"
 #include "loop/connlog.h"
+#include "loop/handshakes.h"
 #include "loop/host.h"
 #include "loop/server.h"
 #include "loop/workers.h"
@@ -70,6 +71,7 @@ host_entered(void *arg, struct generation *g)
 
 	connlog_begin(&c->peer, g);
 	c->logged = true;
+	handshakes_remove(c);
 	c->stats_slot = stats_conn_open(stats, g->stats_slot,
 	    &(struct stats_client) {
 		.name = g->name,

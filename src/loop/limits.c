@@ -118,3 +118,16 @@ limits_total(struct limits *l)
 	pthread_mutex_unlock(&l->lock);
 	return total;
 }
+
+uint64_t
+limits_of(struct limits *l, const struct peer *p)
+{
+	struct address key = { .key = peer_network(p) }, *a;
+	uint64_t n;
+
+	pthread_mutex_lock(&l->lock);
+	a = RB_FIND(addresses, &l->addresses, &key);
+	n = a != NULL ? a->count : 0;
+	pthread_mutex_unlock(&l->lock);
+	return n;
+}

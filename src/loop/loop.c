@@ -125,6 +125,7 @@ loop_new(struct server *server, struct budget *budget, uint64_t spin,
 	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
 		l->spin = spin * 1000;
 	TAILQ_INIT(&l->conns);
+	TAILQ_INIT(&l->handshakes);
 	TAILQ_INIT(&l->runnable);
 	pool_init(&l->pool, budget);
 	l->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);

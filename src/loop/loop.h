@@ -30,6 +30,8 @@ struct loop {
 	_Atomic(struct job *) inbox; /* last in first; see loop_post() */
 	struct pool pool;
 	struct conn_list conns;
+	struct conn_list handshakes; /* the oldest first */
+	unsigned nhandshakes;
 	struct conn_list runnable; /* have work without waiting for a socket */
 	ev_prepare prepare; /* runs them, and keeps the poll from sleeping */
 	ev_idle busy;

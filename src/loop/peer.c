@@ -14,6 +14,18 @@
 
 #define KEEPIDLE_MAX 32767 /* s, the kernel's */
 
+/*
+ * Bytes that the kernel keeps for a client beyond what its window takes.  One
+ * that never reads holds 295 KiB of the kernel's memory with this, 4.1 MiB
+ * without (ss -tm).  What is on its way is not limited, as it would be by
+ * SO_SNDBUF, so that long lines stay full.  Reading 1 MiB at a time in four
+ * connections came to 5.5 and 5.7 GiB/s with and without, 256 KiB in one to
+ * 2.7 and 1.9 GiB/s, at 0.12 and 0.14, 0.18 and 0.26 CPU seconds per GiB:
+ * nothing that the noise does not hide.  (Means of 8 alternate runs on two
+ * busy CPUs in a virtual machine, 2026; nbdload.)
+ */
+#define UNSENT_MAX (256 * 1024)
+
 static void
 from_inet(struct peer *p, const struct sockaddr_in *sin)
 {
@@ -101,6 +113,7 @@ peer_tune(int fd, unsigned keepalive)
 	    KEEPIDLE_MAX;
 	int interval = (int)keepalive / 12;
 	unsigned ms = keepalive * 1000 / 6 * 5;
+	int unsent = UNSENT_MAX;
 
 	if (interval < 1)
 		interval = 1;
@@ -111,4 +124,6 @@ peer_tune(int fd, unsigned keepalive)
 	    sizeof(interval));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent,
+	    sizeof(unsent));
 }

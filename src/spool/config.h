@@ -33,6 +33,7 @@ struct config {
 	bool zero_copy;       /* send from the page cache without copying */
 	uint64_t max_connections;
 	uint64_t max_per_address;
+	uint64_t max_handshakes; /* connections that have not entered yet */
 	uint64_t max_requests;   /* in flight per connection */
 	uint64_t max_queued;     /* bytes waiting per connection */
 	uint64_t max_memory;     /* payload bytes in all */

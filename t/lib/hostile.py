@@ -402,13 +402,18 @@ def too_many(server):
 	limit = int(server.option("max"))
 	base = calm(server)
 	with Witness(server):
-		crowd = []
+		crowd = [server.connect() for _ in range(3)]
+		served = 1 + len(crowd)
 		for _ in range(limit + 20):
 			c = server.connect()
 			crowd.append(c)
-		served = sum(greeted(c) for c in crowd)
+			try:
+				c.hello().go("ro")
+				served += 1
+			except Closed:
+				pass
 		check(limit - 2 <= served <= limit, f"{served} of "
-			f"{len(crowd)} were greeted; the limit is {limit}")
+			f"{len(crowd)} were served; the limit is {limit}")
 		for c in crowd:
 			c.close()
 	gone(server, base)
@@ -421,6 +426,42 @@ def greeted(c):
 		return bool(ready and c.sock.recv(18))
 	except ConnectionError:
 		return False
+
+
+def silent_strangers(server):
+	"""Those who connect and say nothing keep nobody out.
+
+	max=N: the daemon's max-connections, with a long handshake-timeout."""
+	limit = int(server.option("max"))
+	base = calm(server)
+	with Witness(server):
+		crowd = []
+		for n in range(4 * limit):
+			crowd.append(server.connect())
+			time.sleep(0.02)
+			if n % 10 == 0:
+				server.alive()
+		ended = sum(1 for c in crowd if c.is_closed())
+		check(ended >= 3 * limit, f"{ended} of {len(crowd)} silent "
+			"clients were disconnected")
+		for c in crowd:
+			c.close()
+	gone(server, base)
+
+
+def many_together(server):
+	"""Clients that come at the same moment are all served, although they
+	are more than max-handshakes.
+
+	handshakes=N: the daemon's setting."""
+	base = calm(server)
+	crowd = [server.connect() for _ in range(
+		4 * int(server.option("handshakes")))]
+	for c in crowd:
+		c.hello().go("ro").serving()
+	for c in crowd:
+		c.close()
+	gone(server, base)
 
 
 def per_address(server):
@@ -445,4 +486,4 @@ def per_address(server):
 
 CASES = (byte_at_a_time, ends_everywhere, huge_lengths, garbage, mutations,
 	all_at_once, many_options, option_flood, slow_readers, slow_writers, flood,
-	too_many, per_address)
+	too_many, per_address, silent_strangers, many_together)

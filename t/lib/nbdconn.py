@@ -111,6 +111,18 @@ class Conn(Talk):
 		check(not data, f"the server sent {data[:64].hex(' ')} {what}, "
 			"where it should only close")
 
+	def is_closed(self):
+		"""Whether the server has closed it by now."""
+		self.sock.setblocking(False)
+		try:
+			while self._some(4096):
+				pass
+			return True
+		except BlockingIOError:
+			return False
+		finally:
+			self.sock.settimeout(self.timeout)
+
 	def fin(self, what="after that"):
 		"""As closed(), and by FIN: an orderly end of file."""
 		try:

@@ -3,6 +3,8 @@ sending: how replies leave, and what waits for clients that do not take them.
 Run as cases of nbdraw.py.
 """
 
+import subprocess
+
 from nbdraw import *
 
 
@@ -69,4 +71,23 @@ def sendfile_is_used(server):
 	fault(server)
 
 
-CASES = (no_sendfile, no_sendfile_slow, no_sendfile_no_read, sendfile_is_used)
+def unread_replies(server):
+	"""What waits in the kernel for one that never reads is bounded."""
+	with server.go("big") as c:
+		for n in range(64):
+			c.request(READ, n * MiB, MiB)
+		time.sleep(1)
+		port = c.sock.getsockname()[1]
+		line = subprocess.run(("ss", "-tmnH", f"dport = :{port}"),
+			capture_output=True, text=True, check=True).stdout
+		held = int(re.search(r"skmem:\(.*,w([0-9]+),", line)[1])
+		check(128 * KiB < held < 512 * KiB, f"{held >> 10} KiB wait in "
+			"the kernel")
+		for _ in range(64):
+			error, _cookie = c.simple()
+			equal("the error", error, 0)
+			check(c.recv(MiB, "data") == bytes(MiB), "other data")
+
+
+CASES = (no_sendfile, no_sendfile_slow, no_sendfile_no_read, sendfile_is_used,
+	unread_replies)
