@@ -76,6 +76,9 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 # --- tests: t/unit/LAYER_what.c links LAYER and what is below it ------------
 
 UNITS     := $(basename $(notdir $(wildcard t/unit/*.c)))
+ifneq ($(TLS),yes)
+UNITS     := $(filter-out tls_%,$(UNITS))
+endif
 define unit
 $(BUILD)/t/unit/$(1): $(BUILD)/t/unit/$(1).o $(call libs,$(LIBS_$(firstword $(subst _, ,$(1)))))
 	$$(if $$(Q),@echo "  LINK $$@")

@@ -79,6 +79,13 @@ nowhere()
 	nowhere -nE '^# *include "[^/"]*"' -- */*.[ch]
 }
 
+@test "only tls includes GnuTLS" {
+	cd "$SRC"
+	run grep -lE '^# *include <gnutls/' -- */*.[ch]
+	[ -n "$output" ]
+	nowhere -v '^tls/' <<<"$output"
+}
+
 @test "only loop includes ev.h, only base includes ini.h" {
 	cd "$SRC"
 	run grep -lE '^# *include <ev.h>' -- */*.[ch]
@@ -98,5 +105,5 @@ nowhere()
 @test "after start-up nothing calls exit" {
 	cd "$SRC"
 	nowhere -nE '(^|[^_a-z])(exit|abort|err|errx)\(' base/*.c wire/*.c \
-	    spool/*.c export/*.c session/*.c loop/*.c
+	    spool/*.c export/*.c session/*.c tls/*.c loop/*.c
 }

@@ -350,6 +350,12 @@ tls_channel_write(struct tls_channel *t, const struct iovec *iov, size_t count)
 
 	while (count > 0 && !t->failed && room(t) >= RECORD_ROOM) {
 		n = iov->iov_len - at;
+		if (n == 0) {
+			at = 0;
+			iov++;
+			count--;
+			continue;
+		}
 		rc = gnutls_record_send(t->session, (char *)iov->iov_base + at,
 		    n < RECORD ? n : RECORD);
 		if (rc < 0) {
@@ -358,12 +364,9 @@ tls_channel_write(struct tls_channel *t, const struct iovec *iov, size_t count)
 		}
 		total += (size_t)rc;
 		at += (size_t)rc;
-		if (at == iov->iov_len) {
-			at = 0;
-			iov++;
-			count--;
-		}
 	}
+	if (count > 0 && t->out == NULL && !t->failed)
+		fail(t, GNUTLS_E_MEMORY_ERROR);
 	if (t->failed && total == 0) {
 		errno = EPROTO;
 		return -1;

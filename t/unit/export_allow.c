@@ -149,6 +149,64 @@ TEST(virtual_machines_are_allowed_by_their_cid_alone)
 	CHECK(peer_family(&three) == FAMILY_VSOCK);
 }
 
+/* Whether a list lets in whoever has proved these names, NULL at the end. */
+static bool
+proved(const char *list, enum proof_kind kind, const char *const *names)
+{
+	struct peer p = peer("203.0.113.9");
+	struct proof *proof = proof_new(kind);
+	struct allow *a = NULL;
+	bool yes;
+
+	for (; *names != NULL; names++)
+		proof_name(proof, *names, strlen(*names));
+	p.proof = proof;
+	CHECK(allow_parse(&a, list, NULL) == 0);
+	yes = allow_match(a, &p);
+	CHECK(allow_names(a));
+	CHECK(allow_may_be_anybody(a)); /* an address does not tell */
+	allow_free(a);
+	proof_free(proof);
+	return yes;
+}
+
+TEST(names_have_to_be_proved_in_their_own_way)
+{
+	static const char *const machine[] = { "Build7", "lab.example", NULL };
+	static const char *const user[] = { "alice", NULL };
+
+	CHECK(proved("cn:build7", PROOF_CERTIFICATE, machine));
+	CHECK(proved("cn:LAB.example", PROOF_CERTIFICATE, machine));
+	CHECK(proved("cn:build?", PROOF_CERTIFICATE, machine));
+	CHECK(proved("10.0.0.0/8, cn:nobody cn:*.example", PROOF_CERTIFICATE,
+	    machine));
+	CHECK(!proved("cn:build", PROOF_CERTIFICATE, machine));
+	CHECK(!proved("cn:example, psk:*", PROOF_CERTIFICATE, machine));
+	CHECK(proved("psk:alice", PROOF_PSK, user));
+	CHECK(proved("psk:a*", PROOF_PSK, user));
+	CHECK(!proved("psk:Alice", PROOF_PSK, user));
+	CHECK(!proved("cn:alice, cn:*", PROOF_PSK, user));
+	CHECK(proved("cn:alice, 203.0.113.0/24", PROOF_PSK, user));
+}
+
+TEST(who_has_proved_nothing_is_no_name)
+{
+	struct peer local = { .is_unix = true };
+	struct allow *a = NULL;
+
+	CHECK(!allowed("cn:*, psk:*", "192.0.2.1"));
+	CHECK(allowed("cn:*, 192.0.2.1", "192.0.2.1"));
+	CHECK(allow_parse(&a, "cn:*", NULL) == 0);
+	CHECK(!allow_match(a, &local));
+	allow_free(a);
+	CHECK(allow_parse(&a, "cn:*, 192.0.2.1", NULL) == 0);
+	CHECK(allow_match(a, &local));
+	allow_free(a);
+	CHECK(allow_parse(&a, "10.0.0.0/8", NULL) == 0);
+	CHECK(!allow_names(a) && !allow_names(NULL));
+	allow_free(a);
+}
+
 TEST(rubbish_is_refused_with_the_word_that_is_wrong)
 {
 	CHECK(refused("10.0.0.0/33", "10.0.0.0/33"));
@@ -159,6 +217,9 @@ TEST(rubbish_is_refused_with_the_word_that_is_wrong)
 	CHECK(refused("10.0.0.0/4294967304", "prefix length"));
 	CHECK(refused("10.0.0/8", "not an address"));
 	CHECK(refused("localhost", "localhost"));
+	CHECK(refused("cn:", "cn:"));
+	CHECK(refused("cn:a, psk:", "psk:"));
+	CHECK(refused("dn:a", "dn:a"));
 	CHECK(refused("192.0.2.1, nonsense", "nonsense"));
 	CHECK(refused("fe80::1%lo", "fe80::1%lo"));
 	CHECK(refused("1111111111111111111111111111111111111111111111111111111"
@@ -177,6 +238,8 @@ main(void)
 	RUN(any_item_of_a_list_will_do);
 	RUN(a_unix_socket_is_always_allowed);
 	RUN(virtual_machines_are_allowed_by_their_cid_alone);
+	RUN(names_have_to_be_proved_in_their_own_way);
+	RUN(who_has_proved_nothing_is_no_name);
 	RUN(rubbish_is_refused_with_the_word_that_is_wrong);
 	return DONE();
 }

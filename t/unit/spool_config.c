@@ -130,6 +130,23 @@ TEST(wrong_values_say_file_line_and_what_would_be_right)
 	check_verdict("image-dirs = /srv, images", "\"images\" is not an "
 	    "absolute path");
 	check_verdict("default-export = .hidden", "must begin with a letter");
+	check_verdict("tls = yes", "\"tls\": \"yes\" is not known; write off, "
+	    "on or required");
+	check_verdict("tls = on", "\"tls\" is on, and there is nothing to "
+	    "prove who we are");
+	check_verdict("tls-key = /k", "\"tls-key\" is of no use without "
+	    "\"tls-certificate\"");
+	check_verdict("tls-certificate = c\ntls-key = /k", "\"c\" is not an "
+	    "absolute path");
+	check_verdict("tls = on\ntls-psk-file = /p", "");
+	check_verdict("tls = required\ntls-certificate = /c\ntls-key = /k", "");
+	check_verdict("tls = on\ntls-certificate = /c\ntls-key = /k\n"
+	    "tls-ca = /a", "\"tls-ca\" is there, but \"tls-verify\" is no");
+	check_verdict("tls = on\ntls-certificate = /c\ntls-key = /k\n"
+	    "tls-verify = optional", "\"tls-verify\" needs \"tls-ca\"");
+	check_verdict("tls = on\ntls-psk-file = /p\ntls-ca = /a\n"
+	    "tls-verify = required", "\"tls-verify\" needs "
+	    "\"tls-certificate\"");
 	check_verdict("threads = 257", "/conf:2: \"threads\"");
 	check_verdict("workers = 0", "/conf:2: \"workers\"");
 	check_verdict("rescan = 0", "/conf:2: \"rescan\"");

@@ -256,6 +256,13 @@ TEST(addresses_and_networks_are_strict)
 			CHECK(!"the message");
 		}
 	}
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
+		CHECK(record_check_allow(good[i], &d) == 0);
+	CHECK(record_check_allow("cn:build*", &d) == 0);
+	CHECK(record_check_allow("psk:alice", &d) == 0);
+	CHECK(record_check_allow("cn:", &d) == -1);
+	CHECK(strstr(d.text, "there is no name behind \"cn:\"") != NULL);
+	CHECK(record_check_allow("CN:x", &d) == -1);
 	CHECK(strstr(refused("image = /a\nallow = ::1, 10.0.0.1/8\n"),
 	    "x.ini:3: \"allow\": \"10.0.0.1/8\" has bits") != NULL);
 }
