@@ -137,6 +137,8 @@ mode_of()
 	    --socket-owner=nobody-at-all
 	fails_to_start 'no group "nobody-at-all"' \
 	    --listen="unix:$PWD/socket" --socket-group=nobody-at-all
+	run -1 nbdmuxd -t --user="$(id -un)" --socket-group=nobody-at-all
+	[[ $output == *'"socket-group": there is no group "nobody-at-all"'* ]]
 }
 
 @test "a daemon that cannot give its socket away says so, and leaves no file" {

@@ -18,7 +18,6 @@
 #include "loop/privilege.h"
 #include "loop/server.h"
 #include "spool/state.h"
-#include "spool/view.h"
 
 /* What start-up has opened so far. */
 struct start {
@@ -296,83 +295,4 @@ daemon_run(const struct daemon_options *o)
 		fprintf(stderr, "nbdmuxd: cannot start: %s\n", d.text);
 	close_all(&s);
 	return status;
-}
-
-static int
-test_spool(const struct daemon_options *o, struct registry *r, size_t *count,
-    struct diag *d)
-{
-	int fd = open(o->places.spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct changes changes = { 0 };
-	struct view *v = NULL;
-	int bad = 0;
-
-	if (fd == -1)
-		return diag_errno(d, "cannot open the spool %s",
-		    o->places.spool);
-	if (view_read(fd, NULL, &v, d) == -1 ||
-	    registry_apply(r, v, &changes, d) == -1)
-		bad = -1;
-	close(fd);
-	for (size_t i = 0; i < changes.count; i++) {
-		*count += !changes.list[i].state.builtin;
-		if (changes.list[i].state.error == NULL)
-			continue;
-		fprintf(stderr, "nbdmuxd: export \"%s\" in %s: %s\n",
-		    changes.list[i].name, o->places.spool,
-		    changes.list[i].state.error);
-		bad++;
-	}
-	changes_free(&changes);
-	view_free(v);
-	return bad;
-}
-
-static void
-nothing(void *arg)
-{
-	(void)arg;
-}
-
-/* As the user that the daemon would be: it must be able to read the images. */
-static int
-test_all(struct start *s, size_t *count, struct diag *d)
-{
-	struct registry_options ro = { 0 };
-	struct registry *r;
-	int bad;
-
-	if (step_settings(s, d) == -1 || step_identity(s, d) == -1 ||
-	    step_descriptors(s, d) == -1 ||
-	    privilege_drop(&s->identity, d) == -1 ||
-	    settings_secure(s->settings, d) == -1)
-		return -1;
-	ro.image_dirs = s->settings->config.image_dirs;
-	ro.probe = s->settings->config.probe;
-	r = registry_new(&ro, NULL, nothing, NULL, d);
-	if (r == NULL)
-		return -1;
-	bad = test_spool(s->options, r, count, d);
-	registry_free(r);
-	return bad;
-}
-
-int
-daemon_test(const struct daemon_options *o)
-{
-	struct start s = { .options = o };
-	struct diag d = { "" };
-	size_t count = 0;
-	int bad = test_all(&s, &count, &d);
-
-	settings_unref(s.settings);
-	if (bad == -1)
-		fprintf(stderr, "nbdmuxd: the test failed: %s\n", d.text);
-	else if (bad > 0)
-		fprintf(stderr, "nbdmuxd: %d of %zu exports cannot be served\n",
-		    bad, count);
-	else
-		printf("nbdmuxd: the configuration and %zu exports in %s are "
-		    "good\n", count, o->places.spool);
-	return bad == 0 ? 0 : 1;
 }
