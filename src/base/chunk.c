@@ -37,6 +37,15 @@ pool_init(struct pool *p, struct budget *b)
 	p->nsmall = p->nlarge = 0;
 }
 
+bool
+pool_short(const struct pool *p)
+{
+	const struct budget *b = p->budget;
+
+	return b->limit < CHUNK_LARGE ||
+	    atomic_load(&b->used) > b->limit - CHUNK_LARGE;
+}
+
 static struct chunk *
 list_take(struct chunk_list *list, unsigned *count)
 {

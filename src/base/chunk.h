@@ -43,6 +43,9 @@ struct pool {
 void pool_init(struct pool *p, struct budget *b);
 void pool_free(struct pool *p);
 
+/* There is no room in the budget for another piece. */
+bool pool_short(const struct pool *p);
+
 /*
  * A chunk with at least cap bytes, empty (start and end 0); NULL when the
  * budget or memory is used up.  force: over the budget rather than not at

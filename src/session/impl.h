@@ -14,6 +14,7 @@
 #define SESSION_MAX_ACCEPTED (64u << 20)  /* READ and WRITE that are served */
 #define SESSION_MAX_SKIPPED (1u << 30)    /* payload that is consumed at all */
 #define SESSION_MAX_ADVERTISED (32u << 20)
+#define SESSION_SCARCE (16u << 10) /* a piece, when memory is short */
 #define SESSION_TURN_BYTES (256u << 10)   /* output per run, for fairness */
 #define SESSION_TURN_REQUESTS 128         /* requests per run, likewise */
 
@@ -63,7 +64,8 @@ struct request {
 	int error;            /* errno value of the first failure */
 	uint64_t failed_at;   /* READ: its offset */
 	bool flush;           /* a flush follows the last piece */
-	bool whole;           /* READ: its data is one reply or chunk */
+	bool whole;           /* READ: its data is one reply or chunk, */
+	bool many;            /* or is of several pieces */
 };
 STAILQ_HEAD(request_list, request);
 
@@ -163,6 +165,11 @@ enum step step_skip(struct session *s, struct input *in, enum phase next);
 
 /* output.c */
 struct chunk *session_chunk(struct session *s, size_t cap);
+/*
+ * The longest piece of a payload now.  When the budget is used up each
+ * connection still has one, and ten thousand of those are to be small.
+ */
+size_t session_piece(const struct session *s);
 /* Over any budget, for what cannot wait.  NULL only when malloc fails. */
 struct chunk *session_must_chunk(struct session *s, size_t cap);
 void session_unchunk(struct session *s, struct chunk *c);

@@ -28,6 +28,12 @@ session_chunk(struct session *s, size_t cap)
 	return get(s, cap, !session_busy(s));
 }
 
+size_t
+session_piece(const struct session *s)
+{
+	return pool_short(s->config.pool) ? SESSION_SCARCE : CHUNK_PIECE;
+}
+
 struct chunk *
 session_must_chunk(struct session *s, size_t cap)
 {

@@ -106,8 +106,7 @@ static void
 finish(struct request *r)
 {
 	struct session *s = r->session;
-	bool open = r->whole && s->agreed.style != STYLE_SIMPLE &&
-	    r->wire.length > CHUNK_PIECE;
+	bool open = r->whole && s->agreed.style != STYLE_SIMPLE && r->many;
 
 	if (s->streaming == r)
 		stream_end(s);
@@ -173,7 +172,7 @@ static bool
 may_skip(const struct request *r)
 {
 	return r->session->agreed.style != STYLE_SIMPLE &&
-	    !(r->whole && r->wire.length > CHUNK_PIECE);
+	    !(r->whole && r->many);
 }
 
 /*
@@ -245,10 +244,11 @@ next_size(const struct request *r)
 {
 	uint64_t at = r->wire.offset + r->moved;
 	uint64_t left = r->wire.length - r->moved;
+	size_t most = session_piece(r->session);
 
-	if (left <= CHUNK_PIECE)
+	if (left <= most || !r->many)
 		return (size_t)left;
-	return CHUNK_PIECE - (size_t)(at % READ_ALIGN);
+	return most - (size_t)(at % READ_ALIGN);
 }
 
 /*
@@ -295,7 +295,8 @@ read_execute(struct session *s, const struct wire_request *w)
 		return -1;
 	r->whole = s->agreed.style == STYLE_SIMPLE ||
 	    (w->flags & NBD_CMD_FLAG_DF);
-	if (w->length > CHUNK_PIECE) {
+	r->many = w->length > session_piece(s);
+	if (r->many) {
 		STAILQ_INSERT_TAIL(&s->reads, r, link);
 		return 0;
 	}

@@ -2,7 +2,7 @@
  * write: NBD_CMD_WRITE.  The payload is received in pieces, each on its way
  * to the backend as soon as it is complete; the reply follows the last.  A
  * write of one piece whose client vanishes before its last byte changes
- * nothing (TX-11).
+ * nothing (TX-11); while memory is short, pieces are small.
  */
 #include <string.h>
 
@@ -70,7 +70,8 @@ next_piece(struct request *r)
 {
 	struct session *s = r->session;
 	uint64_t left = r->wire.length - r->moved;
-	size_t n = left < CHUNK_PIECE ? (size_t)left : CHUNK_PIECE;
+	size_t most = session_piece(s);
+	size_t n = left < most ? (size_t)left : most;
 	struct chunk *c;
 	struct piece *p;
 
