@@ -181,6 +181,7 @@ copied()
 			head -c 41943552 /dev/zero | tr '\0' x >image
 			put_export fresh "$PWD/image" rw
 			wait_for 10 answers fresh
+			# shellcheck disable=SC2086 # words of a command
 			$debian $tool source "$URI/fresh"
 			cmp source image
 			[ "$(du -k image | cut -f1)" -le 4096 ]

@@ -91,28 +91,3 @@ teardown_file()
 @test "TF-07 BLOCK_STATUS_PAYLOAD is offered with extended headers and a context only" {
 	raw TF_07
 }
-
-# all FILE-OF-RULES STYLE [CASE...]: all of its cases but these, in that style.
-all()
-{
-	local name ran=0 file=$1 style=$2
-
-	while read -r name; do
-		[[ " ${*:3} " != *" $name "* ]] || continue
-		(raw "$name" style="$style")
-		ran=$((ran + 1))
-	done < <(sed -n 's/^def \([A-Z][A-Z]_[0-9][0-9]\)(.*/\1/p' \
-	    "$BATS_TEST_DIRNAME/lib/rules/$file.py")
-	[ "$ran" -gt 10 ]
-}
-
-@test "what holds of structured replies holds of extended headers" {
-	# the negotiation, what needs faults, and EXPORT_NAME
-	all structured extended OF_10 EN_08 SR_01 SR_02 SR_03 \
-	    ST_06 ST_11 ST_12 RD_14
-}
-
-@test "metadata contexts and their status are the same with extended headers" {
-	all meta extended MC_01 MC_02 MC_24
-	all status extended BS_11 BS_13 BA_03
-}

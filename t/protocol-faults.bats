@@ -73,3 +73,19 @@ teardown()
 	add_sparse_exports
 	raw BS_13 faults="$FAULTS"
 }
+
+@test "an image that fails does so alike in every style" {
+	local style
+
+	add_sparse_exports
+	for style in structured extended; do
+		raw TX_12 style=$style faults="$FAULTS" \
+		    errnos=EIO,ENXIO,EOPNOTSUPP,EPERM,ENOSPC
+		for name in RD_12 WR_10 WR_11 WZ_07 FL_07; do
+			raw "$name" style=$style faults="$FAULTS"
+		done
+	done
+	for name in ST_06 ST_11 ST_12 RD_14 BS_13; do
+		raw "$name" style=extended faults="$FAULTS"
+	done
+}

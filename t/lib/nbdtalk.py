@@ -23,15 +23,22 @@ class Talk:
 		self.contexts = {}			# name -> id
 
 	def request(self, command, offset=0, length=0, flags=0, payload=b"",
-	    cookie=None, magic=None, contexts=None, effect=None, bare=False):
-		"""Send a request; the cookie that it has.
+	    cookie=None, **kw):
+		"""Send a request; the cookie that it has."""
+		if cookie is None:
+			self.cookie += 1
+			cookie = self.cookie
+		self.send(self.packet(command, offset, length, flags, payload,
+			cookie, **kw))
+		return cookie
+
+	def packet(self, command, offset, length, flags, payload, cookie,
+	    magic=None, contexts=None, effect=None, bare=False):
+		"""The bytes of a request, whose answer is waited for then.
 
 		In extended headers a WRITE gets its PAYLOAD_LEN, unless bare.
 		contexts and effect: what the payload of a BLOCK_STATUS asks
 		for, when that is not all contexts and length bytes."""
-		if cookie is None:
-			self.cookie += 1
-			cookie = self.cookie
 		extended = self.style == EXTENDED
 		if extended and command == WRITE and not bare:
 			flags |= PAYLOAD_LEN
@@ -41,9 +48,8 @@ class Talk:
 			length if effect is None else effect, flags, extended,
 			self.size, self.contexts if contexts is None
 			else contexts, self.payload_max)
-		self.send(request_bytes(command, offset, length, flags,
-			cookie, magic) + payload)
-		return cookie
+		return request_bytes(command, offset, length, flags, cookie,
+			magic) + payload
 
 	def simple(self, cookie=None):
 		"""A simple reply's header: its error, and cookie if not given."""

@@ -30,17 +30,17 @@ def DI_02(server):
 	with server.go() as c:
 		requests = b""
 		for n in range(64):
-			requests += request_bytes(WRITE, at + 4096 * n, 4096,
-				cookie=n) + bytes([n]) * 4096
-			requests += request_bytes(READ, 4096 * n, 4096,
-				cookie=64 + n)
-		c.send(requests + request_bytes(DISC))
+			requests += c.packet(WRITE, at + 4096 * n, 4096, 0,
+				bytes([n]) * 4096, n)
+			requests += c.packet(READ, 4096 * n, 4096, 0, b"",
+				64 + n)
+		c.send(requests + c.packet(DISC, 0, 0, 0, b"", 999))
 		seen = set()
 		for _ in range(128):
-			error, cookie = c.simple()
-			equal(f"error of request {cookie}", error, 0)
+			cookie, a = c.next_answer()
+			equal(f"error of request {cookie}", a.error, 0)
 			if cookie >= 64:
-				equal("the data", c.recv(4096, "data"),
+				equal("the data", a.data,
 					pattern(4096 * (cookie - 64), 4096))
 			seen.add(cookie)
 		equal("the number of replies", len(seen), 128)
@@ -66,8 +66,9 @@ def DI_04(server):
 	"""What comes after DISC is ignored."""
 	at = 13 * MiB
 	with server.go() as c:
-		c.send(request_bytes(DISC) + request_bytes(READ, 0, 512)
-			+ request_bytes(WRITE, at, 4096) + JUNK * 4096)
+		c.send(c.packet(DISC, 0, 0, 0, b"", 1)
+			+ c.packet(READ, 0, 512, 0, b"", 2)
+			+ c.packet(WRITE, at, 4096, 0, JUNK * 4096, 3))
 		c.closed(what="after DISC")
 	equal("the image", server.bytes_of("disk", at, 4096),
 		pattern(at, 4096))
@@ -243,7 +244,7 @@ def WR_06(server):
 	at = 14 * MiB
 	with server.go() as c, Trace(server) as trace:
 		for length, word in ((4096, "FUASMALL"), (700000, "FUALARGE")):
-			c.simple(c.request(WRITE, at, length, FUA, pattern(at,
+			c.answer(c.request(WRITE, at, length, FUA, pattern(at,
 				length), cookie_of(word)))
 	for word in ("FUASMALL", "FUALARGE"):
 		persisted(trace, server.image("disk"), "pwrite.*", word)
@@ -255,7 +256,7 @@ def FL_01(server):
 	with server.go() as c, Trace(server) as trace:
 		refilled = pattern(at, 4096)
 		c.write(at, refilled)
-		c.simple(c.request(FLUSH, cookie=cookie_of("FLUSHED!")))
+		c.answer(c.request(FLUSH, cookie=cookie_of("FLUSHED!")))
 	persisted(trace, server.image("disk"), "pwrite.*", "FLUSHED!")
 
 
@@ -287,7 +288,7 @@ def FL_05(server):
 	with server.go() as a, server.go() as b, Trace(server) as trace:
 		check(a.flags & CAN_MULTI_CONN, "no CAN_MULTI_CONN")
 		a.write(at, pattern(at, 4096))
-		b.simple(b.request(FLUSH, cookie=cookie_of("OTHERONE")))
+		b.answer(b.request(FLUSH, cookie=cookie_of("OTHERONE")))
 	persisted(trace, server.image("disk"), "pwrite.*", "OTHERONE")
 
 
@@ -341,7 +342,7 @@ def FL_09(server):
 			c.write(at, JUNK * 8192)
 			c.good(FLUSH)
 			with Trace(server) as trace:
-				c.simple(c.request(command, at, 8192, FUA,
+				c.answer(c.request(command, at, 8192, FUA,
 					cookie=cookie_of(word)))
 			persisted(trace, server.image("disk"), changes, word)
 			c.write(at, pattern(at, 8192))
@@ -356,7 +357,7 @@ def WZ_11(server):
 			c.write(at, JUNK * 10000)
 			c.good(FLUSH)
 			with Trace(server) as trace:
-				c.simple(c.request(WRITE_ZEROES, at + 1, 9000,
+				c.answer(c.request(WRITE_ZEROES, at + 1, 9000,
 					FUA | flags, cookie=cookie_of(word)))
 			persisted(trace, server.image("disk"),
 				"pwrite.*|fallocate", word)
@@ -376,7 +377,7 @@ def FL_10(server):
 				pattern(15 * MiB, 4096))
 			time.sleep(0.3)
 			c.write(at, pattern(at, 4096))
-			c.simple(c.request(FLUSH, cookie=cookie_of("FLUSHED!")))
+			c.answer(c.request(FLUSH, cookie=cookie_of("FLUSHED!")))
 			equal("the error of the held WRITE",
 				slow.simple(held), 0)
 		set_faults(server.option("faults"))

@@ -28,10 +28,8 @@ def TX_02(server):
 	with server.go() as c:
 		for cookie in cookies:
 			for command in (READ, FLUSH, 99):
-				c.request(command, 0, 0 if command != READ
-					else 8, cookie=cookie)
-				if c.simple(cookie) == 0 and command == READ:
-					c.recv(8, "data")
+				c.asks(command, 0, 0 if command != READ else 8,
+					cookie=cookie)
 
 
 def TX_03(server):
@@ -52,8 +50,7 @@ def TX_04(server):
 		    (READ, c.size, 512, b""),
 		    (FLUSH, 0, 0, b""),
 		    (99, 0, 0, b"")):
-			c.simple(c.request(command, offset, length,
-				payload=payload))
+			c.asks(command, offset, length, 0, payload)
 			c.quiet(0.1, f"after the reply to command {command}")
 		c.serving()
 
@@ -106,10 +103,9 @@ def TX_08(server):
 def TX_09(server):
 	"""Requests in 28 segments, and 100 in one, are answered."""
 	with server.go() as c:
-		c.dribble(request_bytes(READ, 4096, 512, cookie=1), 0.002)
-		equal("the error", c.simple(1), 0)
-		equal("the data", c.recv(512, "data"), pattern(4096, 512))
-		c.send(b"".join(request_bytes(READ, 8 * n, 8, cookie=n)
+		c.dribble(c.packet(READ, 4096, 512, 0, b"", 1), 0.002)
+		collect(c, {1: (4096, 512)})
+		c.send(b"".join(c.packet(READ, 8 * n, 8, 0, b"", n)
 			for n in range(100)))
 		collect(c, {n: (8 * n, 8) for n in range(100)})
 		c.serving()
@@ -118,12 +114,11 @@ def TX_09(server):
 def collect(c, wanted):
 	"""Replies to READs of the first MiB, in any order: data as expected."""
 	while wanted:
-		error, cookie = c.simple()
+		cookie, a = c.next_answer()
 		check(cookie in wanted, f"a reply with the cookie {cookie}")
-		equal(f"error of request {cookie}", error, 0)
-		offset, length = wanted.pop(cookie)
-		equal(f"data of request {cookie}", c.recv(length, "data"),
-			pattern(offset, length))
+		equal(f"error of request {cookie}", a.error, 0)
+		equal(f"data of request {cookie}", a.data,
+			pattern(*wanted.pop(cookie)))
 
 
 def TX_10(server):
@@ -135,7 +130,7 @@ def TX_10(server):
 	with server.go(timeout=30) as c:
 		c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * KiB)
 		wanted = {n: (n % 64 * length, length) for n in range(count)}
-		unsent = b"".join(request_bytes(READ, *wanted[n], cookie=n)
+		unsent = b"".join(c.packet(READ, *wanted[n], 0, b"", n)
 			for n in range(count))
 		c.sock.setblocking(False)
 		start = time.monotonic()
@@ -413,7 +408,7 @@ def SZ_05(server):
 	with server.go("block", [INFO_BLOCK_SIZE], timeout=60) as c:
 		before = c.read(0, 4096)
 		for length in (sizes[2] + 4096, 32 * MiB):
-			error = c.simple(c.request(READ, 0, length))
+			error = c.run(READ, 0, length)
 			error_in("READ", error, (EINVAL, EOVERFLOW))
 			error = c.try_write(0, b"\xEE" * length)
 			error_in("WRITE", error, (EINVAL, ENOSPC))

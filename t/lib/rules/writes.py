@@ -104,6 +104,8 @@ def WR_09(server):
 	base = server.rss()
 	with server.go("big", timeout=60) as c:
 		for length in (64 * MiB + 1, 100 * MiB):
+			if c.style == EXTENDED:
+				break	# which would have it closed
 			error = c.try_write(0, bytes(length))
 			equal("the error", error, EINVAL)
 			c.serving()
