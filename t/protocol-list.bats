@@ -35,6 +35,11 @@ listed()
 	[ -z "$output" ] || { echo "$output"; false; }
 }
 
+@test "nothing is put off" {
+	run grep -iE ' - .*(later|todo|to be done|not yet)' protocol.list
+	[ -z "$output" ] || { echo "$output"; false; }
+}
+
 @test "every test that is named exists, under the rule's name" {
 	local id file bad=0
 
