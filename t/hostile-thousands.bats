@@ -4,6 +4,7 @@
 
 load helper
 load lib/protocol
+load lib/tls
 
 MEMORY=$((64 * 1024 * 1024))
 
@@ -25,13 +26,17 @@ few_lines()
 }
 
 @test "twenty honest clients notice nothing of ten thousand hostile ones" {
-	protocol_daemon --max-memory=$MEMORY
+	make_pki "$BATS_TEST_TMPDIR/pki"
+	# shellcheck disable=SC2046 # words
+	protocol_daemon --max-memory=$MEMORY $(tls_options)
 	besieged thousands
 	few_lines
 }
 
 @test "nor when all ten thousand are held at the same time, unread replies copied" {
-	protocol_daemon --max-memory=$MEMORY --zero-copy=no \
+	make_pki "$BATS_TEST_TMPDIR/pki"
+	# shellcheck disable=SC2046 # words
+	protocol_daemon --max-memory=$MEMORY --zero-copy=no $(tls_options) \
 	    --max-connections=20000 --max-handshakes=20000 \
 	    --max-per-address=20000 --handshake-timeout=60
 	besieged thousands_held

@@ -177,11 +177,19 @@ babble(struct slot *s)
 }
 
 static void
-false_tls(struct slot *s)
+ask_tls(struct slot *s)
 {
 	greet(s);
 	say_option(s, NBD_OPT_STARTTLS, 0);
-	say(s, "\x16\x03\x01\x02", 4); /* a record of TLS begins */
+}
+
+/* A record of TLS begins, or does not; what follows it is noise. */
+static void
+false_tls(struct slot *s)
+{
+	if (s->turn % 2)
+		say(s, "\x16\x03\x01\x02", 4);
+	babble(s);
 }
 
 static void
@@ -202,7 +210,8 @@ static const struct kind kinds[] = {
 	{ "options", greet, flood, false },
 	{ "huge", huge, babble, true },
 	{ "garbage", babble, babble, true },
-	{ "tls", false_tls, babble, true },
+	{ "tls", ask_tls, false_tls, true },
+	{ "mute-tls", ask_tls, NULL, true },
 	{ "reset", reset, NULL, true },
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])

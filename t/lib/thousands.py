@@ -120,7 +120,7 @@ def thousands(server):
 def thousands_held(server):
 	"""All of them at the same time, where the limits allow that."""
 	memory, most = siege(server, SECONDS, "-k",
-		"silent,trickle,half,unread,options")
+		"silent,trickle,half,unread,options,mute-tls")
 	check(most > HOSTILE * 3 // 4, f"only {most} connections at a time")
 	bound = bound_of(server, most)
 	check(memory < bound, f"{memory >> 20} MiB of memory; the manual says "
