@@ -16,9 +16,12 @@ $(foreach p,$(BENCH_PROGRAMS),$(eval $(call bench_program,$(p))))
 # headers are named from the top of the tree: "t/bench/flow.h"
 $(BUILD)/t/bench/%.o: CPPFLAGS += -I.
 
-.PHONY: bench bench-quick bench-programs
+.PHONY: bench bench-quick bench-hostile bench-programs
 bench-programs: $(BENCH_PROGRAMS:%=$(BUILD)/t/bench/%)
 bench: all bench-programs
 	$(Q)BENCH_BIN=$(BUILD)/t/bench NBDMUX_BIN=$(BIN) t/bench/bench
 bench-quick: all bench-programs
 	$(Q)BENCH_BIN=$(BUILD)/t/bench NBDMUX_BIN=$(BIN) t/bench/bench --quick
+# what honest clients see of ten thousand hostile ones
+bench-hostile: all bench-programs $(BUILD)/t/lib/horde
+	$(Q)BENCH_BIN=$(BUILD)/t/bench NBDMUX_BIN=$(BIN) t/bench/hostile
