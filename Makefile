@@ -109,10 +109,11 @@ include t/bench.mk
 
 # The fuzzers' targets without a fuzzer, for what they have found: t/fuzz.bats
 REPLAYS := $(patsubst %.c,$(BUILD)/%,$(wildcard t/fuzz/fuzz_*.c))
-$(BUILD)/t/fuzz/fuzz_session: $(addprefix $(BUILD)/t/fuzz/,talk.o stream.o replies.o)
+$(BUILD)/t/fuzz/fuzz_session: $(addprefix $(BUILD)/t/fuzz/,talk.o stream.o replies.o memory.o)
+$(BUILD)/t/fuzz/fuzz_session: WRAP = $(shell cat t/fuzz/memory.wrap)
 $(REPLAYS): %: %.o $(BUILD)/t/fuzz/replay.o $(call libs,tool $(LIBS_session))
 	$(if $(Q),@echo "  LINK $@")
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(WRAP) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 # for t/fuzz/afl: the session's corpus as what clients send
 $(BUILD)/t/fuzz/streams: $(addprefix $(BUILD)/t/fuzz/,streams.o stream.o talk.o) $(call libs,wire base)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lbsd -linih -lm

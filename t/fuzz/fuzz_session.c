@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "../unit/session_host.h"
+#include "memory.h"
 #include "replies.h"
 #include "talk.h"
 
@@ -78,6 +79,8 @@ settings(const unsigned char *c, unsigned options)
 	host.config.tls = (enum session_tls)talk_tls(c);
 	host.refusal = (enum refusal)(c[3] / 16 % (REFUSE_BUSY + 1));
 	host.exports[0]->record.block_min = c[0] & 8 ? 512 : 0;
+	if (c[4] & 32)
+		host.exports[0]->record.block_min = 4096;
 	host.exports[2]->record.block_max = c[0] & 16 ? HOST_MiB : 0;
 }
 
@@ -164,6 +167,12 @@ ending(const unsigned char *c)
 	return c[6] < 160 ? ENDING_NONE : c[6] / 32 - 4;
 }
 
+static bool
+no_memory(const unsigned char *c)
+{
+	return c[1] / 32 > 0;
+}
+
 /* Whether it is over. */
 static bool
 end_early(const unsigned char *c)
@@ -194,6 +203,9 @@ in_pieces(const unsigned char *c, uint32_t dice)
 	host.config.max_queued = c[5] & 32 ? 65536 : HOST_MiB;
 	host.no_file = ending(c) == ENDING_NO_FILE;
 	start();
+	if (no_memory(c))
+		memory_fail(1 + talk_roll(&dice) % (4u << c[1] / 32),
+		    c[1] / 32 * 7u);
 	host_run(&host);
 	while (at < stream.len && host.verdict != SESSION_CLOSE &&
 	    !host.broken) {
@@ -282,6 +294,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	struct replies first, second;
 	const char *reason;
 	unsigned options;
+	bool whole;
 
 	if (size < TALK_CONFIG)
 		return 0;
@@ -299,8 +312,11 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	require(host_end_session(&host));
 	restore();
 	in_pieces(data, data[7] * 2654435761u);
-	second = read_back(ending(data) < ENDING_SHUTDOWN && !host.broken);
-	if (host.fail == 0 && ending(data) < ENDING_SHUTDOWN && !host.broken)
+	memory_fail(0, 0);
+	whole = ending(data) < ENDING_SHUTDOWN && !host.broken &&
+	    !no_memory(data);
+	second = read_back(whole);
+	if (host.fail == 0 && whole)
 		compare(reason, &first, &second);
 	require(host_end_session(&host));
 	restore();

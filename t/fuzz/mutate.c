@@ -327,6 +327,8 @@ set(unsigned char *data)
 
 	if (i != 1)
 		data[i] = (unsigned char)roll(&work, 256);
+	else
+		data[1] = (unsigned char)(data[1] % 32 + 32 * roll(&work, 8));
 }
 
 /* What is given stands where the result goes. */

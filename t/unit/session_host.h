@@ -122,13 +122,29 @@ memory_zeroes(const struct memory *m, const struct io *io)
 	return at >= io->length ? at : 0;
 }
 
+/* Where a block of zeroes begins, as in the map, or the end. */
+static uint64_t
+memory_data_end(const struct memory *m, uint64_t at)
+{
+	static const unsigned char zeroes[512];
+
+	at += (512 - at % 512) % 512;
+	while (at + 512 <= m->backend.size &&
+	    memcmp(m->data + at, zeroes, 512) != 0)
+		at += 512;
+	return at + 512 <= m->backend.size ? at : m->backend.size;
+}
+
 static void
 memory_read(struct memory *m, struct io *io)
 {
 	if (host_of_backend->sparse && (io->flags & IO_SPARSE))
 		io->zeroes = memory_zeroes(m, io);
-	if (io->zeroes == 0)
-		memcpy(io->data, m->data + io->offset, io->length);
+	if (io->zeroes > 0)
+		return;
+	memcpy(io->data, m->data + io->offset, io->length);
+	if (host_of_backend->sparse && (io->flags & IO_SPARSE))
+		io->data_end = memory_data_end(m, io->offset);
 }
 
 static void
@@ -230,6 +246,13 @@ memory_cached(struct backend *b, uint64_t offset, size_t len)
 	return host_of_backend->file;
 }
 
+static bool
+memory_sparse(struct backend *b)
+{
+	(void)b;
+	return host_of_backend->sparse;
+}
+
 static void
 memory_free(struct backend *b)
 {
@@ -244,6 +267,7 @@ static const struct backend_ops memory_ops = {
 	.free = memory_free,
 	.read_now = memory_read_now,
 	.cached = memory_cached,
+	.sparse = memory_sparse,
 };
 
 /* Every 8 bytes hold their own offset, big-endian. */
@@ -452,9 +476,17 @@ host_begin(struct host *h)
 	h->config.max_queued = HOST_MiB;
 }
 
+/* They cannot be sent from there: read, maybe at once. */
+static bool
+host_refuse_file(struct host *h)
+{
+	h->broken = session_output_refused(h->session) == -1;
+	return !h->broken && !session_fetching(h->session);
+}
+
 /* What the next bytes from a file are, at most max. */
 static size_t
-host_send_file(struct host *h, size_t max)
+host_send_file(struct host *h, size_t max, bool *again)
 {
 	uint64_t offset;
 	static char data[65536];
@@ -463,7 +495,7 @@ host_send_file(struct host *h, size_t max)
 	size_t len = session_output_file(h->session, &fd, &offset);
 
 	if (len > 0 && h->no_file) {
-		h->broken = session_output_refused(h->session) == -1;
+		*again = host_refuse_file(h);
 		return 0;
 	}
 	if (len > max)
@@ -490,10 +522,14 @@ host_drain(struct host *h)
 	if (h->budget.used > h->peak_used)
 		h->peak_used = h->budget.used;
 	while (total < h->window) {
+		bool again = false;
+
 		n = 0;
 		count = session_output(h->session, iov, 8);
 		if (count == 0)
-			n = host_send_file(h, h->window - total);
+			n = host_send_file(h, h->window - total, &again);
+		if (again)
+			continue;
 		if (count == 0 && n == 0)
 			break;
 		for (int i = 0; i < count && total + n < h->window; i++) {
