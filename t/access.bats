@@ -133,3 +133,14 @@ for n in range(1000):
 	add_export mine "$DIR/image" ro "allow = 192.0.2.1"
 	[ "$(nbdinfo --size "nbd+unix:///mine?socket=$DIR/socket")" -eq 1048576 ]
 }
+
+@test "clients that come and go without end are 600 lines a minute, and one more" {
+	protocol_daemon
+	raw come_and_go
+	[ "$(grep -c " info connected client=" "$LOG")" -eq 600 ]
+	[ "$(grep -c " info disconnected client=" "$LOG")" -le 600 ]
+	kill -TERM "$DAEMON"
+	ended
+	DAEMON=
+	grep ' info connected more=[0-9]* reason="so many more like this' "$LOG"
+}

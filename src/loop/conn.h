@@ -30,7 +30,7 @@ struct conn {
 	TAILQ_ENTRY(conn) shake_link;
 	bool runnable; /* is in the loop's list of those */
 	bool stopping; /* to be closed as soon as nothing is in flight */
-	bool logged;   /* a line was logged when it began to be served */
+	bool logged;   /* when it began to be served, at the level info */
 	bool shaking;  /* is in the loop's list of handshakes, */
 	ev_tstamp opened; /* since then */
 	bool refused;  /* a line was logged when it was refused */

@@ -19,11 +19,12 @@ add_export(struct log_line *l, const struct generation *g)
 }
 
 void
-connlog_begin(const struct peer *p, const struct generation *g)
+connlog_begin(const struct peer *p, const struct generation *g,
+    enum log_level level)
 {
 	struct log_line l;
 
-	log_begin(&l, LEVEL_INFO, "connected");
+	log_begin(&l, level, "connected");
 	add_peer(&l, p);
 	add_export(&l, g);
 	log_end(&l);

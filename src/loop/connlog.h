@@ -8,7 +8,8 @@
 #include "base/log.h"
 #include "export/registry.h"
 
-void connlog_begin(const struct peer *p, const struct generation *g);
+void connlog_begin(const struct peer *p, const struct generation *g,
+    enum log_level level);
 
 /* g is NULL when no export was entered, n when nothing was counted. */
 void connlog_end(const struct peer *p, const struct generation *g,

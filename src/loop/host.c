@@ -8,6 +8,7 @@
 #include "loop/connlog.h"
 #include "loop/handshakes.h"
 #include "loop/host.h"
+#include "loop/refusals.h"
 #include "loop/server.h"
 #include "loop/workers.h"
 
@@ -69,8 +70,8 @@ host_entered(void *arg, struct generation *g)
 	struct conn *c = arg;
 	struct stats *stats = c->loop->server->stats;
 
-	connlog_begin(&c->peer, g);
-	c->logged = true;
+	c->logged = refusals_entry(c->loop->server->refusals);
+	connlog_begin(&c->peer, g, c->logged ? LEVEL_INFO : LEVEL_DEBUG);
 	handshakes_remove(c);
 	c->stats_slot = stats_conn_open(stats, g->stats_slot,
 	    &(struct stats_client) {

@@ -13,15 +13,18 @@
 #define NAME_SHOWN 80 /* bytes of a name; an export's has no more than 64 */
 #define NOBODYS "no export is for this address"
 
+#define USUAL REFUSALS_PER_MINUTE
 static const struct {
 	const char *name;
 	enum log_level level;
+	unsigned limit; /* lines in a minute */
 } kinds[REFUSED_KINDS] = {
-	[REFUSED_HANDSHAKE] = { "handshake", LEVEL_INFO },
-	[REFUSED_TLS] = { "tls", LEVEL_INFO },
-	[REFUSED_EXPORT] = { "export", LEVEL_INFO },
-	[REFUSED_LIMIT] = { "limit", LEVEL_WARNING },
-	[REFUSED_ADDRESS] = { "address", LEVEL_INFO },
+	[REFUSED_HANDSHAKE] = { "handshake", LEVEL_INFO, USUAL },
+	[REFUSED_TLS] = { "tls", LEVEL_INFO, USUAL },
+	[REFUSED_EXPORT] = { "export", LEVEL_INFO, USUAL },
+	[REFUSED_LIMIT] = { "limit", LEVEL_WARNING, USUAL },
+	[REFUSED_ADDRESS] = { "address", LEVEL_INFO, USUAL },
+	[REFUSED_NOT] = { NULL, LEVEL_INFO, REFUSALS_ENTRIES },
 };
 
 /* An address that is turned away again and again. */
@@ -51,7 +54,7 @@ refusals_new(struct diag *d)
 		return NULL;
 	}
 	for (int i = 0; i < REFUSED_KINDS; i++)
-		rate_init(&r->rates[i], REFUSALS_PER_MINUTE);
+		rate_init(&r->rates[i], kinds[i].limit);
 	return r;
 }
 
@@ -81,8 +84,10 @@ log_more(enum refused kind, uint64_t more)
 
 	if (more == 0)
 		return;
-	log_begin(&l, kinds[kind].level, "refused");
-	log_str(&l, "kind", kinds[kind].name);
+	log_begin(&l, kinds[kind].level, kind == REFUSED_NOT ? "connected" :
+	    "refused");
+	if (kinds[kind].name != NULL)
+		log_str(&l, "kind", kinds[kind].name);
 	log_num(&l, "more", more);
 	log_str(&l, "reason", "so many more like this in the last minute");
 	log_end(&l);
@@ -106,19 +111,32 @@ log_one(enum log_level level, enum refused kind, const struct peer *p,
 	log_end(&l);
 }
 
+/* Whether a line of the kind may be logged; the summary before it is. */
+static bool
+passes(struct refusals *r, enum refused kind)
+{
+	uint64_t more;
+	bool pass = rate_take(&r->rates[kind], clock_now(CLOCK_MONOTONIC),
+	    &more);
+
+	log_more(kind, more);
+	if (!pass)
+		tick(r);
+	return pass;
+}
+
+bool
+refusals_entry(struct refusals *r)
+{
+	return passes(r, REFUSED_NOT);
+}
+
 void
 refusals_log(struct refusals *r, enum refused kind, const struct peer *p,
     const char *name, size_t len, const char *reason)
 {
-	uint64_t more;
-	bool passes = rate_take(&r->rates[kind], clock_now(CLOCK_MONOTONIC),
-	    &more);
-
-	log_more(kind, more);
-	if (!passes)
-		tick(r);
-	log_one(passes ? kinds[kind].level : LEVEL_DEBUG, kind, p, name,
-	    len, reason);
+	log_one(passes(r, kind) ? kinds[kind].level : LEVEL_DEBUG, kind, p,
+	    name, len, reason);
 }
 
 /* The place that remembers p, or a free one; NULL: they are all taken. */

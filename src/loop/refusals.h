@@ -1,7 +1,8 @@
 /*
  * refusals: tells the administrator who was refused and why, at a bounded
  * rate: of each kind so many lines a minute, then one that says how many more
- * there were.  What goes over the rate is logged at the level debug.
+ * there were.  What goes over the rate is logged at the level debug.  So it is
+ * with those who come in, for they can come and go without end.
  */
 #ifndef LOOP_REFUSALS_H
 #define LOOP_REFUSALS_H
@@ -12,6 +13,7 @@
 #include "export/allow.h"
 
 #define REFUSALS_PER_MINUTE 20 /* lines of each kind */
+#define REFUSALS_ENTRIES 600   /* the same, of clients that were let in */
 #define REFUSALS_ADDRESSES 64  /* remembered; the others share lines */
 
 enum refused {
@@ -20,6 +22,7 @@ enum refused {
 	REFUSED_EXPORT,    /* it may not have that export */
 	REFUSED_LIMIT,     /* it is one too many */
 	REFUSED_ADDRESS,   /* no export is for it */
+	REFUSED_NOT,       /* it was let in */
 	REFUSED_KINDS
 };
 
@@ -35,6 +38,9 @@ void refusals_free(struct refusals *r); /* NULL is allowed */
  */
 void refusals_log(struct refusals *r, enum refused kind, const struct peer *p,
     const char *name, size_t len, const char *reason);
+
+/* Any thread: may a client that was let in have its lines? */
+bool refusals_entry(struct refusals *r);
 
 /* The first loop's thread: */
 

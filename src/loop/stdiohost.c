@@ -71,7 +71,7 @@ host_entered(void *arg, struct generation *g)
 {
 	struct stdio *h = arg;
 
-	connlog_begin(&h->peer, g);
+	connlog_begin(&h->peer, g, LEVEL_INFO);
 	h->entered = true;
 	return &h->counters;
 }

@@ -20,4 +20,10 @@ def strangers(server):
 			c.refused(ERR_UNKNOWN, GO, info_data("no-such-export"))
 
 
-CASES = (strangers,)
+def come_and_go(server):
+	"""700 clients that enter an export and leave it."""
+	for _ in range(700):
+		server.go("ro").disc()
+
+
+CASES = (strangers, come_and_go)
