@@ -12,6 +12,7 @@
 
 #define RECORD 16384       /* RFC 8446, 5.1: the most in one record */
 #define RECORD_ROOM 18432  /* with all that may be around and before it */
+#define HANDSHAKE_MAX 32768 /* a message, such as a client's certificates */
 #define IDLE_MAX 100       /* reads that come to nothing, one after the other */
 /*
  * Larger ones save system calls and cost more than that in the caches: for
@@ -103,6 +104,7 @@ setup(struct tls_channel *t)
 	gnutls_transport_set_pull_function(s, pull);
 	gnutls_transport_set_pull_timeout_function(s, pull_timeout);
 	gnutls_handshake_set_timeout(s, 0); /* the connection's timer it is */
+	gnutls_handshake_set_max_packet_length(s, HANDSHAKE_MAX);
 	if (c->verify == TLS_VERIFY_NO)
 		gnutls_certificate_server_set_request(s, GNUTLS_CERT_IGNORE);
 	else

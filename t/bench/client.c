@@ -179,6 +179,7 @@ start_tls(struct client *c, const char *ca, struct diag *d)
 	if (put_option(c, NBD_OPT_STARTTLS, NULL, 0, d) == -1 ||
 	    get_reply(c, NBD_OPT_STARTTLS, &r, d) == -1)
 		return -1;
+	/* NOLINTNEXTLINE(*UndefinedBinaryOperatorResult): it is set */
 	if (r.type != NBD_REP_ACK)
 		return diag_set(d, "no TLS: reply %#x: %.*s", r.type,
 		    (int)r.len, (const char *)r.data);
