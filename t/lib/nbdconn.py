@@ -5,6 +5,7 @@ Fail what was expected of the server and what came.
 
 import collections
 import socket
+import ssl
 import struct
 import time
 
@@ -55,7 +56,7 @@ class Conn(Talk):
 		except TimeoutError:
 			raise Fail(f"the server took no input for "
 				f"{self.timeout:g} s") from None
-		except ConnectionError as e:
+		except (ConnectionError, ssl.SSLEOFError) as e:
 			raise Closed(f"closed while we were sending: {e}") \
 				from None
 

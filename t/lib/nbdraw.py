@@ -13,8 +13,8 @@ A case is a function in rules/*.py, hostile.py or cves.py named after its rule. 
 status 0: the rule holds, 1: it does not, 77: it cannot be tested here.
 
 Keys: pid=N (the daemon), images=DIR, spool=DIR, unix=PATH, style=simple,
-structured or extended (how to talk, where the case leaves that open); some
-cases take more, which their docstrings name.
+structured or extended (how to talk, where the case leaves that open), inside=tls
+with pki=DIR (STARTTLS first); some cases take more, which their docstrings name.
 """
 
 import array
@@ -89,7 +89,13 @@ class Server:
 		return c
 
 	def hello(self, flags=FIXED_NEWSTYLE | NO_ZEROES, **kw):
-		return self.connect(**kw).hello(flags)
+		c = self.connect(**kw).hello(flags)
+		if self.option("inside", "") == "tls":
+			tls = importlib.import_module("nbdtls")
+			tls.ask(c)
+			c.sock = tls.context(self.option("pki")).wrap_socket(
+				c.sock, server_hostname="localhost")
+		return c
 
 	def style(self, default=SIMPLE_REPLY):
 		given = self.option("style", "")

@@ -20,14 +20,16 @@ raw()
 	return "$status"
 }
 
-# all FILE-OF-RULES STYLE [CASE...]: all of its cases but these, in that style.
+# all FILE-OF-RULES STYLE [CASE...]: all of its cases but these, in that style;
+# $INSIDE may have more for raw.
 all()
 {
 	local name ran=0 file=$1 style=$2
 
 	while read -r name; do
 		[[ " ${*:3} " != *" $name "* ]] || continue
-		(raw "$name" style="$style")
+		# shellcheck disable=SC2086 # a list of words
+		(raw "$name" style="$style" ${INSIDE:-})
 		ran=$((ran + 1))
 	done < <(sed -n 's/^def \([A-Z][A-Z]_[0-9][0-9]\)(.*/\1/p' \
 	    "$BATS_TEST_DIRNAME/lib/rules/$file.py")
