@@ -264,6 +264,15 @@ END
 	raw TL_21 pki="$PKI" conf="$NBDMUX_CONF" from=required to=off
 }
 
+@test "at the daemon's end clients get their replies and a close_notify" {
+	tls_daemon
+	raw tls_stop pki="$PKI"
+	ended
+	BASELINE=
+	DAEMON=
+	grep 'disconnected .*reason="server is shutting down"' "$LOG"
+}
+
 # --- other implementations, and much data --------------------------------------------
 
 @test "nbdcopy copies both ways over TLS, with several connections" {
@@ -383,6 +392,29 @@ END
 	    "$BATS_TEST_DIRNAME/../man/nbdmuxd.conf.5" "file: tls" 0 |
 	    sed "s,/etc/nbdmux/tls/,$PKI/," >conf
 	nbdmuxd -t -C conf --user="$(id -un)"
+}
+
+@test "the files that nbdmuxd.conf(5) makes serve clients with both" {
+	local page=$BATS_TEST_DIRNAME/../man/nbdmuxd.conf.5
+
+	commands()
+	{
+		/usr/bin/python3 -B "$BATS_TEST_DIRNAME/lib/manual.py" block \
+		    "$page" "shell: $1" 0 | sed 's/^\$ //'
+	}
+	mkdir made
+	cd made
+	commands tls | sed 's/nbd\.example/localhost/' >script
+	sh -e script >out 2>&1 || { cat out; false; }
+	cd ..
+	setup_daemon --tls=required --tls-certificate="$PWD/made/server-cert.pem" \
+	    --tls-key="$PWD/made/server-key.pem" \
+	    --tls-psk-file="$PWD/made/keys.psk"
+	commands client | sed "s,nbd\.example/debian12,localhost:$PORT/probe,
+	    s,/etc/pki/lab,$PWD/made,; s,/etc/keys.psk,$PWD/made/keys.psk," >script
+	[ "$(wc -l <script)" -eq 2 ]
+	sh -e script >out
+	[ "$(grep -c 'protocol: newstyle-fixed with TLS' out)" -eq 2 ]
 }
 
 @test "a build without GnuTLS serves, and refuses every key of TLS with the reason" {

@@ -529,3 +529,23 @@ def tls_odd(server):
 				while s.recv(65536):
 					pass
 	server.alive()
+
+
+def tls_stop(server):
+	"""SIGTERM: replies to what has arrived, then close_notify and FIN."""
+	idle, reading = secure(server).go(), secure(server).go()
+	haggling = secure(server)
+	reading.send(b"".join(request_bytes(READ, 0, MiB, 0, n)
+		for n in range(16)))
+	equal("the first reply", reading.simple(), (0, 0))
+	os.kill(server.pid, signal.SIGTERM)
+	equal("the data", reading.recv(MiB, "data"), pattern(0, MiB))
+	for n in range(1, 16):
+		error, cookie = reading.simple()
+		if error == 0:
+			equal("the data", reading.recv(MiB, "data"),
+				pattern(0, MiB))
+		else:
+			equal("the error", error, ESHUTDOWN)
+	for c in (reading, idle, haggling):
+		ended(c, "at the daemon's end")
