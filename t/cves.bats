@@ -102,7 +102,7 @@ teardown_file()
 @test "CVE-2024-7409 clients that keep their sockets open neither keep nor harm a server that stops" {
 	local status=0
 
-	protocol_daemon --drain-timeout=2
+	protocol_daemon --drain-timeout=4
 	raw CVE_2024_7409
 	wait "$DAEMON" || status=$?
 	DAEMON=
