@@ -189,6 +189,68 @@ for line in sys.stdin:
 	agree marked refused
 }
 
+# limits: name, number and test of each row of the table of limits.
+limits()
+{
+	/usr/bin/python3 - "$MAN/nbdmuxd.conf.5" <<'END'
+import re, sys
+text = open(sys.argv[1]).read()
+table = re.search(r"^\.Sh LIMITS$.*?^\.Bl -column.*?^(.*?)^\.El$", text,
+	re.M | re.S)[1]
+rows = table.split(".It ")[2:]
+for row in rows:
+	m = re.fullmatch(r'(.*?) Ta (.*?) Ta .*\n\.\\" test: (\S+): (.*)\n', row)
+	assert m, "no test is named for: " + row
+	print(*m.groups(), sep="|")
+END
+}
+
+@test "each limit on nbdmuxd.conf(5) has a test that hits it" {
+	local name number file title
+
+	limits >rows
+	[ "$(wc -l <rows)" -ge 20 ]
+	while IFS='|' read -r name number file title; do
+		grep -qF "@test \"$title" "$BATS_TEST_DIRNAME/$file" ||
+		    { echo "$name: $file has no test \"$title\""; return 1; }
+	done <rows
+}
+
+@test "every key with a limit is in the table of limits, with its default" {
+	local key default
+
+	limits | sed -n 's/^Cm \([^|]*\)|\([^|]*\)|.*/\1 \2/p' |
+	    sed 's/ s$//' | sort >table
+	nbdmuxd --help |
+	    sed -n 's/^  --\([a-z-]*\)=.*\[\(.*\)\]$/\1 \2/p' |
+	    grep -E '^(max-[a-z-]*|handshake-timeout|keepalive|drain-timeout) ' |
+	    sort >keys
+	agree table keys
+}
+
+@test "the numbers in the table of limits are those of the source" {
+	local constant file number row
+
+	limits | cut -d '|' -f 1-2 >rows
+	while IFS='|' read -r constant file number row; do
+		grep -qF "#define $constant $number" "$SRC/$file"
+		grep -qxF "$row" rows
+	done <<-'END'
+		REFUSALS_PER_MINUTE|loop/refusals.h|20 |lines about refusals, a kind|20 a minute
+		REFUSALS_ENTRIES|loop/refusals.h|600 |lines about clients|600 a minute
+		REFUSALS_ADDRESSES|loop/refusals.h|64 |refused addresses with lines|64
+		STATUS_EXTENTS|session/status.c|2000 |extents in a reply|2000
+		NBD_STRING_MAX|wire/proto.h|4096 |name that a client asks for|4096 bytes
+		NBD_STRING_MAX|wire/proto.h|4096 |query of a metadata context|4096 bytes
+		STRING_MAX|spool/record.c|4096|description|4096 bytes
+		RECORD_FILE_MAX|spool/record.h|(64 * 1024)|entry of the spool|64K
+		UNSENT_MAX|loop/peer.c|(256 * 1024)|unsent bytes in the kernel|256K
+		SESSION_MAX_ACCEPTED|session/impl.h|(64u << 20)|length of a read|64M
+		SESSION_MAX_SKIPPED|session/impl.h|(1u << 30)|payload that is skipped|1G
+		WAIT_MAX|loop/acquire.c|5.0 |wait for an exclusive one|5 s
+	END
+}
+
 # --- what programs print -----------------------------------------------------------
 
 # members_of JSON: the names of all members, of objects in it, too.

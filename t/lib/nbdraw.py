@@ -155,7 +155,7 @@ def cases():
 			if re.fullmatch("[A-Z]{2}_[0-9]{2}|tls_[a-z]+", key):
 				found[key] = value
 	for module in ("hostile", "access", "exclusive",
-	    "sending", "thousands"):
+	    "sending", "thousands", "limits"):
 		for case in importlib.import_module(module).CASES:
 			found[case.__name__] = case
 	for key, value in vars(importlib.import_module("cves")).items():
