@@ -9,7 +9,8 @@
 #include "session/impl.h"
 
 #define STATUS_EXTENTS 2000 /* at most, in one reply; two maps are a chunk */
-#define STATUS_LONGEST (UINT32_MAX - 4095) /* of an extent of 32 bits */
+#define STATUS_UNIT 65536u  /* the largest smallest block */
+#define STATUS_LONGEST (UINT32_MAX - (STATUS_UNIT - 1)) /* of 32 bits */
 #define STATUS_HEAD 8       /* of the payload form: u64 length of the range */
 
 /* A chunk's memory has the backend's map and, behind it, a context's view. */
@@ -32,7 +33,9 @@ start(struct session *s, const struct wire_request *w, unsigned contexts)
 	r->contexts = contexts;
 	map = (void *)c->data;
 	map->count = 0;
-	map->max = w->flags & NBD_CMD_FLAG_REQ_ONE ? 1 : STATUS_EXTENTS;
+	/* A block may have more than one of the file's extents in it. */
+	map->max = (w->flags & NBD_CMD_FLAG_REQ_ONE) && s->block_min == 1 ? 1 :
+	    STATUS_EXTENTS;
 	if ((p = piece_new(r, IO_MAP, c)) == NULL) {
 		request_free(r);
 		return -1;
@@ -148,8 +151,9 @@ status_of(enum context context, unsigned flags)
 }
 
 /*
- * The end of an extent that another follows, moved to a multiple of the smallest block: the block
- * that has the border in it is what may be said of both of its sides.
+ * The end of an extent, moved to a multiple of the smallest block: the block
+ * that has the border in it is what may be said of both of its sides.  Of what
+ * is behind the last one nothing is known.
  */
 static uint64_t
 border(const struct session *s, const struct extent *e, uint64_t end,
@@ -158,11 +162,18 @@ border(const struct session *s, const struct extent *e, uint64_t end,
 	uint64_t into = end & (s->block_min - 1);
 	uint64_t up = end - into + s->block_min;
 
-	if (into == 0 || end == mapped)
+	if (into == 0 || end == s->size)
 		return end;
-	if (e[0].flags & ~e[1].flags)
+	if (end == mapped || (e[0].flags & ~e[1].flags))
 		return end - into;
-	return up < mapped ? up : mapped;
+	return up < s->size ? up : s->size;
+}
+
+/* A file that is no multiple of the smallest block goes on behind the export. */
+static uint64_t
+within(const struct session *s, uint64_t end)
+{
+	return end < s->size ? end : s->size;
 }
 
 static uint64_t
@@ -185,13 +196,14 @@ view(const struct request *r, const struct extents *map, enum context context,
 {
 	const struct session *s = r->session;
 	uint64_t at = r->wire.offset, end = at, stop;
-	uint64_t mapped = at + total(map);
+	uint64_t asked = at + r->wire.length;
+	uint64_t mapped = within(s, at + total(map));
 	uint64_t limit = r->wire.flags & NBD_CMD_FLAG_REQ_ONE ? r->wire.length :
 	    UINT64_MAX;
 
 	out->count = 0;
-	for (size_t i = 0; i < map->count; i++) {
-		end += map->list[i].length;
+	for (size_t i = 0; i < map->count && at < asked; i++) {
+		end = within(s, end + map->list[i].length);
 		stop = border(s, &map->list[i], end, mapped);
 		if (stop <= at)
 			continue;
@@ -200,7 +212,10 @@ view(const struct request *r, const struct extents *map, enum context context,
 			break;
 		at = stop;
 	}
-	if (out->count > 0 && out->list[0].length > limit)
+	/* Not even one block is known whole: data is always true. */
+	if (out->count == 0)
+		extents_add(out, s->block_min, status_of(context, 0));
+	if (out->list[0].length > limit)
 		out->list[0].length = limit;
 }
 
@@ -212,7 +227,7 @@ clip(const struct request *r, struct extents *e)
 
 	for (size_t i = 0; i < e->count; at += e->list[i++].length)
 		if (e->list[i].length > STATUS_LONGEST) {
-			e->list[i].length = STATUS_LONGEST - at % 4096;
+			e->list[i].length = STATUS_LONGEST - at % STATUS_UNIT;
 			e->count = i + 1;
 		}
 }
@@ -275,7 +290,7 @@ answer(struct request *r, const struct chunk *c)
 	struct extents *e = (void *)(c->data + STATUS_MAP);
 	unsigned left = r->contexts;
 
-	e->max = map->max;
+	e->max = r->wire.flags & NBD_CMD_FLAG_REQ_ONE ? 1 : map->max;
 	for (unsigned i = 0; i < CONTEXTS; i++) {
 		if (!(left & 1u << i))
 			continue;

@@ -5,13 +5,17 @@ import os
 
 from nbdraw import *
 
-# Exports under these names, all rw but "frag"; (offset, length) of the data.
+# Exports under these names, all rw but "frag" and "tera", and "coarse" with
+# block-min = 64K; (offset, length) of the data.
 SPARSE = {
 	# at odd places; the size is no multiple of anything
 	"sparse": (40 * MiB + 1234, ((0, 12345), (MiB + 4096, 777),
 		(3 * MiB + 1, 300 * KiB), (9 * MiB, 2 * MiB),
 		(20 * MiB - 100, 200), (33 * MiB, 4096),
 		(40 * MiB, 1234))),
+	"coarse": (9 * MiB + 4097, ((5000, 70000), (MiB - 3, 6),
+		(2 * MiB, 65536), (3 * MiB + 8192, 4096),
+		(5 * MiB + 65536, MiB), (9 * MiB + 4096, 1))),
 	"tail": (5 * MiB + 513, ((0, MiB),)),		# ends in a hole
 	"thin": (16 * MiB, ((0, 8 * MiB),)),		# to be written to
 	"void": (8 * GiB, ()),

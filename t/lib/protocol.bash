@@ -65,9 +65,9 @@ add_sparse_exports()
 	for name in sparse tail thin void crumb; do
 		add_export "$name" "$IMAGES/$name" rw
 	done
-	for name in frag tera; do
-		add_export "$name" "$IMAGES/$name"
-	done
+	add_export frag "$IMAGES/frag"
+	add_export tera "$IMAGES/tera"
+	add_export coarse "$IMAGES/coarse" rw "block-min = 64K"
 }
 
 # A daemon with the exports.  Arguments are the daemon's.

@@ -78,12 +78,12 @@ def BS_06(server):
 	"""Extents end at multiples of 512 and of the minimum block, or with
 	the request or the export."""
 	for name, unit in (("sparse", 512), ("tail", 512), ("block", 4096),
-	    ("odd", 512)):
-		requests = [INFO_BLOCK_SIZE] if name == "block" else []
+	    ("odd", 512), ("coarse", 64 * KiB)):
+		requests = [INFO_BLOCK_SIZE] if unit > 512 else []
 		with mapping(server, name, requests=requests) as c:
 			for offset, length in offsets(c):
-				if offset % unit and name == "block":
-					continue
+				if unit > 512:
+					offset = offset // unit * unit
 				length = max(length // unit, 1) * unit
 				length = min(length, c.size - offset)
 				at = offset
@@ -92,6 +92,19 @@ def BS_06(server):
 					check(at % unit == 0 or at in
 						(offset + length, c.size),
 						f"{name}: an extent ends at {at}")
+	with mapping(server, "coarse", requests=[INFO_BLOCK_SIZE]) as c:
+		coarse = status_map(c, step=c.size)[ALLOCATION]
+		check(any(f == 0 for _, f in coarse), f"no data in {coarse}")
+		check(any(f & ZERO for _, f in coarse), f"no hole in {coarse}")
+		at = 0
+		for n, flags in coarse:
+			check(not flags & ZERO or not any(server.bytes_of(
+				"coarse", at, n)), f"{n} bytes at {at} are not "
+				"zero")
+			check(not flags & HOLE or all(f & HOLE for _, f in part(
+				real_map(server.image("coarse")), at, n)),
+				f"{n} bytes at {at} are not a hole")
+			at += n
 
 
 def BS_07(server):
@@ -193,7 +206,7 @@ def BS_13(server):
 
 def BS_14(server):
 	"""Extents start where the request does, unaligned too."""
-	for name in MAPPED:
+	for name in MAPPED + ("coarse",):
 		real = real_map(server.image(name))
 		with mapping(server, name) as c:
 			for offset, length in offsets(c):
@@ -233,6 +246,9 @@ def BA_02(server):
 			equal(f"the map of {name}", got[ALLOCATION], real)
 			equal(f"the depths of {name}", got[DEPTH],
 				depths(real))
+	with mapping(server, "probe", ALLOCATION, DEPTH) as c:
+		equal("the map of probe", status_map(c), {
+			ALLOCATION: [(c.size, 0)], DEPTH: [(c.size, 1)]})
 
 
 def BA_03(server):
