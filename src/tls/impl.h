@@ -9,6 +9,8 @@
 #include "tls/channel.h"
 
 #define TLS_FILE_MAX (1024 * 1024)
+#define TLS_RECORD 16384      /* RFC 8446, 5.1: the most in one record */
+#define TLS_RECORD_ROOM 18432 /* with all that may be around and before it */
 
 /* Users and their keys, sorted by name. */
 struct psk_user {
@@ -42,6 +44,12 @@ struct tls_channel {
 	unsigned idle;           /* reads in a row that took nothing in */
 	struct diag error;
 };
+
+/* channel.c: bytes received and not taken by GnuTLS yet; room for output, 0
+ * when there is no memory; give a chunk back when it is empty. */
+size_t channel_waiting(const struct tls_channel *t);
+size_t channel_room(struct tls_channel *t);
+void channel_release(struct tls_channel *t, struct chunk **c);
 
 /* psk.c: read psktool's file; the callback that finds a user's key. */
 int psk_load(struct psk_table *t, const char *file, struct diag *d);
