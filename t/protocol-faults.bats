@@ -89,3 +89,15 @@ teardown()
 		raw "$name" style=extended faults="$FAULTS"
 	done
 }
+
+@test "short and slow calls of the image change nothing, with requests of all kinds in flight" {
+	local style
+
+	add_sparse_exports
+	printf '%s\n' "pwrite* short=5000 */thin" "pread short=3000 */thin" \
+	    "preadv* delay=2 */thin" "f*sync delay=5 */thin" >"$FAULTS.new"
+	mv "$FAULTS.new" "$FAULTS"
+	for style in simple structured extended; do
+		raw mixed_requests style=$style
+	done
+}

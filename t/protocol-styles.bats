@@ -57,3 +57,9 @@ ORDER="DI_05 DI_07 DI_08 FL_07 FL_10"
 	all meta extended MC_01 MC_02 MC_24
 	all status extended BS_11 BS_13 BA_03
 }
+
+@test "requests of all kinds in flight do what each would do alone, in every style" {
+	for style in simple structured extended; do
+		raw mixed_requests style=$style
+	done
+}

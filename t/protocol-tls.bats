@@ -209,12 +209,12 @@ tls()
 	tls AB_04
 }
 
-@test "block status, reads and writes are the same inside TLS" {
+@test "reads in chunks, and requests of all kinds, are the same inside TLS" {
 	tls_daemon
 	add_sparse_exports
 	INSIDE="inside=tls pki=$PKI"
-	all status structured BS_13 BA_03
 	all structured extended OF_10 EN_08 SR_01 SR_02 SR_03 \
 	    ST_06 ST_11 ST_12 RD_14
-	all writes simple WR_10 WR_11
+	# shellcheck disable=SC2086 # a list of words
+	raw mixed_requests style=structured $INSIDE
 }

@@ -152,7 +152,7 @@ def cases():
 	for path in sorted(glob.glob(here + "/rules/*.py")):
 		name = "rules." + os.path.basename(path)[:-3]
 		for key, value in vars(importlib.import_module(name)).items():
-			if re.fullmatch("[A-Z]{2}_[0-9]{2}|tls_[a-z]+", key):
+			if re.fullmatch("[A-Z]{2}_[0-9]{2}|(tls|mixed)_[a-z]+", key):
 				found[key] = value
 	for module in ("hostile", "access", "exclusive",
 	    "sending", "thousands", "limits"):
