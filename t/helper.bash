@@ -116,7 +116,12 @@ state_of()
 # answers NAME: does the state answer the present spool file?
 answers()
 {
-	[ "$(state_of "$1" spool-ino)" = "$(stat -c %i "$SPOOL/$1.ini")" ]
+	local version
+
+	# The inode alone may be that of a file which was there before.
+	version=$(stat -c %i.%.9Y "$SPOOL/$1.ini")
+	[ "$(state_of "$1" spool-ino)$(state_of "$1" spool-mtime)" = \
+	    "${version//./}" ]
 }
 
 # put_export NAME IMAGE [MODE [LINE...]]: the spool file alone, by rename.
