@@ -67,6 +67,11 @@ except ConnectionResetError:
 	print(0)' "$1" "$PORT"
 }
 
+greeted()
+{
+	[ "$(knock "$1")" -eq 18 ]
+}
+
 # lines_about ADDRESS: how often it was logged.
 lines_about()
 {
@@ -123,7 +128,7 @@ for n in range(1000):
 	add_export mine "$DIR/image" ro "allow = 192.0.2.1"
 	[ "$(knock 127.0.0.3)" -eq 0 ]
 	rm "$SPOOL/mine.ini"
-	wait_for 10 eval '[ "$(knock 127.0.0.3)" -eq 18 ]'
+	wait_for 10 greeted 127.0.0.3
 }
 
 @test "no address is refused on a unix socket" {

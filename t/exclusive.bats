@@ -12,7 +12,7 @@ teardown()
 
 exclusive_daemon()
 {
-	protocol_daemon "$@"
+	protocol_daemon
 	truncate -s 16M "$DIR/mine.img"
 	add_export mine "$DIR/mine.img" rw "exclusive = yes"
 }

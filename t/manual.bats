@@ -217,8 +217,6 @@ END
 }
 
 @test "every key with a limit is in the table of limits, with its default" {
-	local key default
-
 	limits | sed -n 's/^Cm \([^|]*\)|\([^|]*\)|.*/\1 \2/p' |
 	    sed 's/ s$//' | sort >table
 	nbdmuxd --help |
