@@ -96,8 +96,9 @@ static void
 say_option(struct slot *s, uint32_t number, uint32_t len)
 {
 	unsigned char o[WIRE_OPTION];
+	size_t size = option(o, number, len);
 
-	say(s, o, option(o, number, len));
+	say(s, o, size);
 }
 
 static void
