@@ -1,283 +1,22 @@
 /*
  * mutate: what libFuzzer does to inputs of fuzz_session.  Conversations are
- * changed message by message: new ones come in between, others go, come twice
- * or change places, and the numbers in them are bent.  Most of them are still
+ * changed message by message (see mutateops.c), so that most of them are still
  * conversations afterwards; now and then bytes are changed blindly.
  */
 #include <string.h>
 
-#include "talk.h"
+#include "mutate.h"
 #include "wire/codec.h"
 #include "wire/proto.h"
 
-size_t LLVMFuzzerMutate(unsigned char *data, size_t size, size_t max);
 size_t LLVMFuzzerCustomMutator(unsigned char *data, size_t size, size_t max,
     unsigned seed);
 size_t LLVMFuzzerCustomCrossOver(const unsigned char *a, size_t na,
     const unsigned char *b, size_t nb, unsigned char *out, size_t max,
     unsigned seed);
 
-#define MADE_MAX 65536 /* bytes of messages that one mutation makes */
-
-struct work {
-	struct talk talk;
-	enum talk_start start;
-	uint32_t dice;
-	bool extended; /* requests are, at the end */
-	size_t made;   /* of memory: */
-	unsigned char memory[MADE_MAX];
-};
-
 /* Libfuzzer has one thread, and this is too large for a stack. */
 static struct work work;
-
-static uint32_t
-roll(struct work *w, uint32_t sides)
-{
-	return talk_roll(&w->dice) % sides;
-}
-
-static unsigned char *
-room(struct work *w, size_t len)
-{
-	unsigned char *p = w->memory + w->made;
-
-	if (len > MADE_MAX - w->made)
-		return NULL;
-	w->made += len;
-	return p;
-}
-
-/* A copy that may be changed, with some bytes more. */
-static unsigned char *
-own(struct work *w, struct part *p, size_t more)
-{
-	unsigned char *copy = room(w, p->len + more);
-
-	if (copy != NULL) {
-		memcpy(copy, p->data, p->len);
-		p->data = copy;
-	}
-	return copy;
-}
-
-static void
-insert_at(struct work *w, size_t i, struct part p)
-{
-	struct talk *t = &w->talk;
-
-	if (t->count == TALK_PARTS)
-		return;
-	memmove(&t->parts[i + 1], &t->parts[i],
-	    (t->count++ - i) * sizeof(t->parts[0]));
-	t->parts[i] = p;
-}
-
-/* Where messages of that kind may stand: behind the last of its kind. */
-static size_t
-last_of(const struct talk *t, enum part_kind kind)
-{
-	size_t i = t->count;
-
-	while (i > 0 && t->parts[i - 1].kind > kind)
-		i--;
-	return i;
-}
-
-static size_t
-first_of(const struct talk *t, enum part_kind kind)
-{
-	size_t i = 0;
-
-	while (i < t->count && t->parts[i].kind < kind)
-		i++;
-	return i;
-}
-
-/* --- what may happen to a conversation -------------------------------------- */
-
-static void
-insert(struct work *w)
-{
-	struct talk *t = &w->talk;
-	bool option = w->start != START_REQUEST &&
-	    (t->end != START_REQUEST || roll(w, 3) == 0);
-	struct part p = { option ? PART_OPTION : PART_REQUEST, NULL, 0 };
-	unsigned char *made = room(w, TALK_MADE);
-	size_t first = first_of(t, p.kind), behind = last_of(t, p.kind);
-
-	if (made == NULL)
-		return;
-	p.data = made;
-	p.len = option ? talk_make_option(&w->dice, made) :
-	                 talk_make_request(&w->dice, w->extended, made);
-	insert_at(w, first + roll(w, (uint32_t)(behind - first) + 1), p);
-}
-
-static void
-take_out(struct work *w)
-{
-	struct talk *t = &w->talk;
-	size_t i;
-
-	if (t->count == 0)
-		return;
-	i = roll(w, (uint32_t)t->count);
-	memmove(&t->parts[i], &t->parts[i + 1],
-	    (--t->count - i) * sizeof(t->parts[0]));
-}
-
-static void
-repeat(struct work *w)
-{
-	size_t i, times = 1 + roll(w, 8);
-
-	if (w->talk.count == 0)
-		return;
-	i = roll(w, (uint32_t)w->talk.count);
-	while (times-- > 0)
-		insert_at(w, i, w->talk.parts[i]);
-}
-
-/* Of the same kind, mostly. */
-static void
-swap(struct work *w)
-{
-	struct talk *t = &w->talk;
-	struct part *a, *b, c;
-
-	if (t->count < 2)
-		return;
-	a = &t->parts[roll(w, (uint32_t)t->count)];
-	b = &t->parts[roll(w, (uint32_t)t->count)];
-	if (a->kind != b->kind && roll(w, 20) != 0)
-		return;
-	c = *a;
-	*a = *b;
-	*b = c;
-}
-
-static uint64_t
-get(const unsigned char *p, unsigned width)
-{
-	return width == 2 ? wire_get16(p) : width == 4 ? wire_get32(p) :
-	                                                 wire_get64(p);
-}
-
-static void
-put(unsigned char *p, unsigned width, uint64_t v)
-{
-	if (width == 2)
-		wire_put16(p, (uint16_t)v);
-	else if (width == 4)
-		wire_put32(p, (uint32_t)v);
-	else
-		wire_put64(p, v);
-}
-
-static uint64_t
-bent(struct work *w, uint64_t v)
-{
-	static const uint64_t ends[] = { 0, 100003, 1u << 20, 4096, 64u << 20,
-		32u << 20, UINT64_C(1) << 32, UINT64_C(1) << 31,
-		UINT64_C(1) << 63, 1u << 16, 1u << 30 };
-
-	switch (roll(w, 8)) {
-	case 0:
-		return v + 1;
-	case 1:
-		return v - 1;
-	case 2:
-		return v + roll(w, 64) - 32;
-	case 3:
-		return ~UINT64_C(0) - roll(w, 3);
-	case 4:
-		return v ^ UINT64_C(1) << roll(w, 64);
-	case 5:
-		return roll(w, 16);
-	case 6:
-		return UINT64_C(1) << roll(w, 64);
-	default:
-		return ends[roll(w, sizeof(ends) / sizeof(ends[0]))] +
-		    roll(w, 3) - 1;
-	}
-}
-
-/* Numbers on which the frame hangs seldom: what comes behind would be lost. */
-static void
-bend(struct work *w)
-{
-	struct field fields[TALK_FIELDS], *f;
-	struct part *p;
-	unsigned char *copy;
-	size_t n;
-
-	if (w->talk.count == 0)
-		return;
-	p = &w->talk.parts[roll(w, (uint32_t)w->talk.count)];
-	n = talk_fields(p, fields);
-	if (n == 0)
-		return;
-	f = &fields[roll(w, (uint32_t)n)];
-	if (f->framing && roll(w, 16) != 0)
-		return;
-	if ((copy = own(w, p, 0)) != NULL)
-		put(copy + f->at, f->width, bent(w, get(copy + f->at,
-		    f->width)));
-}
-
-/* Where the data begins and the field with its length is. */
-static bool
-data_of(const struct part *p, size_t *at, struct field *length)
-{
-	struct field fields[TALK_FIELDS];
-	size_t n = talk_fields(p, fields);
-
-	for (size_t i = 0; i < n; i++)
-		if (fields[i].framing && fields[i].at >= 12) {
-			*length = fields[i];
-			*at = fields[i].at + fields[i].width;
-			return true;
-		}
-	return false;
-}
-
-/* The data of a message is anything, and as long as the message says. */
-static void
-scramble(struct work *w)
-{
-	struct part *p;
-	struct field length;
-	unsigned char *copy;
-	size_t at, len, more = 64;
-
-	if (w->talk.count == 0)
-		return;
-	p = &w->talk.parts[roll(w, (uint32_t)w->talk.count)];
-	if (!data_of(p, &at, &length) || (copy = own(w, p, more)) == NULL)
-		return;
-	len = LLVMFuzzerMutate(copy + at, p->len - at, p->len - at + more);
-	p->len = at + len;
-	put(copy + length.at, length.width, talk_expanded(copy + at, len));
-}
-
-static void
-cut(struct work *w)
-{
-	struct talk *t = &w->talk;
-	struct part *p;
-
-	if (t->count == 0 || roll(w, 4) != 0)
-		return;
-	t->count = 1 + roll(w, (uint32_t)t->count);
-	p = &t->parts[t->count - 1];
-	p->len = roll(w, (uint32_t)p->len + 1);
-}
-
-static void (*const operations[])(struct work *) = {
-	insert, insert, insert, insert, insert, take_out, take_out, repeat, swap,
-	swap, bend, bend, bend, bend, bend, scramble, cut,
-};
 
 /* --- libFuzzer's two calls -------------------------------------------------- */
 
@@ -323,12 +62,12 @@ write_out(const struct talk *t, unsigned char *out, size_t max)
 static void
 set(unsigned char *data)
 {
-	unsigned i = roll(&work, TALK_CONFIG);
+	unsigned i = work_roll(&work, TALK_CONFIG);
 
 	if (i != 1)
-		data[i] = (unsigned char)roll(&work, 256);
+		data[i] = (unsigned char)work_roll(&work, 256);
 	else
-		data[1] = (unsigned char)(data[1] % 32 + 32 * roll(&work, 8));
+		data[1] = (unsigned char)(data[1] % 32 + 32 * work_roll(&work, 8));
 }
 
 /* What is given stands where the result goes. */
@@ -357,11 +96,10 @@ LLVMFuzzerCustomMutator(unsigned char *data, size_t size, size_t max,
 		size = TALK_CONFIG;
 	}
 	begin(data, size, seed);
-	if (roll(&work, 6) == 0)
+	if (work_roll(&work, 6) == 0)
 		set(data);
-	for (n = 1 + roll(&work, 4); n > 0; n--)
-		operations[roll(&work, sizeof(operations) /
-		    sizeof(operations[0]))](&work);
+	for (n = 1 + work_roll(&work, 4); n > 0; n--)
+		mutate_once(&work);
 	return finish(data, max);
 }
 
@@ -383,8 +121,8 @@ LLVMFuzzerCustomCrossOver(const unsigned char *a, size_t na,
 	if (other.count == 0)
 		return 0;
 	memcpy(out, a, TALK_CONFIG);
-	t->count = roll(&work, (uint32_t)t->count + 1);
-	from = roll(&work, (uint32_t)other.count);
+	t->count = work_roll(&work, (uint32_t)t->count + 1);
+	from = work_roll(&work, (uint32_t)other.count);
 	least = t->count > 0 ? t->parts[t->count - 1].kind :
 	    (enum part_kind)work.start;
 	while (from < other.count && other.parts[from].kind < least)

@@ -3,6 +3,7 @@
  * inputs all end at the first bad magic finds nothing behind it.
  */
 #include "../fuzz/mutate.c"
+#include "../fuzz/mutateops.c"
 #include "../fuzz/talk.c"
 #include "../fuzz/talkmake.c"
 #include "unit.h"
