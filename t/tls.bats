@@ -324,6 +324,14 @@ END
 	[ "$(grep -c 'disconnected .*reason="Decryption has failed' "$LOG")" -eq 2 ]
 }
 
+@test "what clients leave unfinished inside TLS has a bound that the manual states" {
+	! ldd "$NBDMUX_BIN/nbdmuxd" | grep -qE "[at]san" ||
+	    skip "sanitizers need memory of their own"
+	grep -A1 "^at most 80 KiB more" "$BATS_TEST_DIRNAME/../man/nbdmuxd.conf.5"
+	tls_daemon --max-memory=1M --handshake-timeout=60
+	raw tls_memory pki="$PKI"
+}
+
 # --- mistakes ------------------------------------------------------------------------
 
 @test "what cannot be read or does not fit is refused at the start, with the file" {

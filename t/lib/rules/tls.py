@@ -549,3 +549,50 @@ def tls_stop(server):
 			equal("the error", error, ESHUTDOWN)
 	for c in (reading, idle, haggling):
 		ended(c, "at the daemon's end")
+
+
+def half_hello(server):
+	"""A client in the middle of a long message of the handshake."""
+	c = server.hello()
+	ask(c)
+	body = b"\1" + (31 * KiB).to_bytes(3, "big") + bytes(31 * KiB - 100)
+	for at in range(0, len(body), 16384):
+		part = body[at:at + 16384]
+		c.push(b"\x16\3\1" + struct.pack(">H", len(part)) + part)
+	return c
+
+
+def half_record(server):
+	"""A client in the middle of a record."""
+	c = secure(server).go("ro")
+	c.sock = socket.socket(fileno=c.sock.detach())
+	c.push(b"\x17\3\3\x40\x11" + bytes(16384))
+	return c
+
+
+def never_reads(server):
+	"""A client that asks and asks, and takes nothing."""
+	c = secure(server).go("ro")
+	c.sock.settimeout(0)
+	try:
+		for n in range(1000):
+			c.sock.send(request_bytes(READ, 0, MiB, 0, n) * 100)
+	except (ssl.SSLWantWriteError, BlockingIOError):
+		pass
+	return c
+
+
+def tls_memory(server):
+	"""Clients that leave things unfinished cost no more than 96 KiB each.
+
+	That is 80 of TLS, and the piece that everybody may have."""
+	base = server.rss()
+	clients = [kind(server) for n in range(70)
+		for kind in (half_hello, half_record, never_reads)]
+	time.sleep(1)
+	each = (server.rss() - base - 2 * MiB) // len(clients)
+	check(each <= 96 * KiB, f"{each // KiB} KiB for each of them")
+	with secure(server) as c:
+		c.go().serving()
+	for c in clients:
+		c.close()
