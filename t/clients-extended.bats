@@ -9,8 +9,6 @@ load lib/trixie
 
 setup_file()
 {
-	needs_trixie
-	needs nbdinfo nbdcopy qemu-img jq
 	export DIR=$BATS_FILE_TMPDIR
 	cd "$DIR"
 	setup_daemon
@@ -37,6 +35,8 @@ teardown_file()
 
 setup()
 {
+	needs nbdinfo nbdcopy qemu-img jq
+	needs_trixie
 	cd "$BATS_TEST_TMPDIR"
 	URI=nbd://127.0.0.1:$PORT
 }
