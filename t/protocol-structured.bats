@@ -107,3 +107,7 @@ teardown_file()
 @test "RD-15 chunks start and end at multiples of 512, or with the request" {
 	raw RD_15
 }
+
+@test "nobody looks for holes in a dense image, and in others not per block" {
+	raw mixed_seeks
+}

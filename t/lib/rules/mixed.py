@@ -1,8 +1,12 @@
-"""Requests of all kinds at a time, held against a model of the export."""
+"""
+What no rule has: requests of all kinds at a time, held against a model of the
+export, and what reading costs.
+"""
 
 import random
 
 from nbdmaps import *
+from rules.order import Trace
 
 SLOT = 64 * KiB
 ROUNDS = 60
@@ -133,3 +137,22 @@ def mixed_requests(server):
 		c.serving()
 		equal(f"the image (with seed={seed})", server.bytes_of("thin",
 			0, c.size), bytes(model.bytes))
+
+
+def mixed_seeks(server):
+	"""Nobody looks for holes in a dense image; in others not per block."""
+	for export, most in (("disk", 0), ("thin", 16)):
+		forget_cached(server.image(export))
+		with server.go(export, style=STRUCTURED) as c, \
+		    Trace(server, "lseek,pread64,preadv2,sendfile") as trace:
+			for at in range(0, 8 * MiB, MiB):
+				equal("the data", c.read(at, MiB),
+					server.bytes_of(export, at, MiB))
+				for more in range(0, 64 * KiB, 4096):
+					c.read(at + more, 4096)
+			calls = trace.calls()
+		check(any("read" in call[2] for call in calls), "strace saw no "
+			"read")
+		seeks = [words for *_, name, words in calls if name == "lseek"]
+		check(len(seeks) <= most, f"{len(seeks)} seeks for 8 MiB of "
+			f"{export}: {seeks[:4]}")

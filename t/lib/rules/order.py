@@ -164,10 +164,11 @@ CALLS = ("pwrite64,pwritev,pwritev2,fdatasync,fsync,fallocate,write,writev,"
 class Trace:
 	"""strace on the daemon: what it called, in which order."""
 
-	def __init__(self, server):
+	def __init__(self, server, calls=CALLS):
+		self.style = server.style()
 		self.file = tempfile.NamedTemporaryFile("r")
 		self.strace = subprocess.Popen(["strace", "-f", "-y", "-s", "64",
-			"-e", "trace=" + CALLS, "-o", self.file.name, "-p",
+			"-e", "trace=" + calls, "-o", self.file.name, "-p",
 			str(server.pid)], stderr=subprocess.PIPE, text=True)
 		line = self.strace.stderr.readline()
 		if "attached" not in line:
@@ -216,11 +217,16 @@ def find(calls, what, wanted, names=""):
 	raise Fail(f"no {what} in the daemon's calls")
 
 
+# How strace shows a reply without a payload, up to its cookie.
+SUCCESS = {SIMPLE_REPLY: r"gDf\230\0\0\0\0", STRUCTURED: r"gDf\230\0\0\0\0",
+	EXTENDED: r"n\212'\214\0\1\0\0"}
+
+
 def persisted(trace, image, change, cookie):
 	"""The image was synced after the change (names of calls) and before
 	the reply with the cookie was sent."""
 	calls = trace.calls()
-	reply = find(calls, "reply", r"gDf\230\0\0\0\0" + cookie)
+	reply = find(calls, "reply", SUCCESS[trace.style] + cookie)
 	changed = find(calls, "change of the image", f"{image}>", change)
 	check(changed[1] != -1 and changed[1] < reply[0],
 		f"{changed[2]} ended after the reply was sent")
