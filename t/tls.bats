@@ -411,10 +411,8 @@ END
 		    "$page" "shell: $1" 0 | sed 's/^\$ //'
 	}
 	mkdir made
-	cd made
 	commands tls | sed 's/nbd\.example/localhost/' >script
-	sh -e script >out 2>&1 || { cat out; false; }
-	cd ..
+	(cd made && sh -e ../script) >out 2>&1 || { cat out; false; }
 	setup_daemon --tls=required --tls-certificate="$PWD/made/server-cert.pem" \
 	    --tls-key="$PWD/made/server-key.pem" \
 	    --tls-psk-file="$PWD/made/keys.psk"

@@ -52,8 +52,8 @@ conn_watch(struct conn *c)
 static void
 send_failed(struct conn *c)
 {
-	conn_end(c, errno == EPROTO ? tls_channel_error(c->tls) :
-	    errno == EIO ? "image ended or failed in the middle of a reply" :
+	conn_end(c, errno == EPROTO && c->tls != NULL ?
+	    tls_channel_error(c->tls) : errno == EIO ? "image ended or failed in the middle of a reply" :
 	    "connection lost while sending");
 }
 
@@ -61,12 +61,9 @@ send_failed(struct conn *c)
 static void
 closing(struct conn *c)
 {
-	if (session_queued(c->session) == 0) {
-		secure_end(c);
-		if (secure_unsent(c) == 0) {
-			conn_end(c, session_reason(c->session));
-			return;
-		}
+	if (session_queued(c->session) == 0 && secure_end(c)) {
+		conn_end(c, session_reason(c->session));
+		return;
 	}
 	if (c->state == CONN_OPEN) {
 		c->state = CONN_CLOSING;

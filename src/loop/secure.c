@@ -10,7 +10,7 @@
 #include "loop/refusals.h"
 #include "loop/transport.h"
 
-/* --- the transport --------------------------------------------------------- */
+/* --- the transport -------------------------------------------------------- */
 
 /* As much of the session's output as there is room for; -1 with errno. */
 static ssize_t
@@ -116,18 +116,22 @@ secure_ready(const struct conn *c)
 	return c->tls != NULL && tls_channel_ready(c->tls);
 }
 
-void
+bool
 secure_end(struct conn *c)
 {
+	ssize_t n;
+
 	if (c->tls == NULL)
-		return;
-	if (session_queued(c->session) == 0)
-		tls_channel_bye(c->tls);
-	while (push(c) > 0)
-		;
+		return true;
+	do {
+		if (session_queued(c->session) == 0)
+			tls_channel_bye(c->tls); /* as soon as there is room */
+		n = push(c);
+	} while (n > 0);
+	return n == 0 || errno != EAGAIN;
 }
 
-/* --- the handshake --------------------------------------------------------- */
+/* --- the handshake -------------------------------------------------------- */
 
 static void
 refuse(struct conn *c, const char *reason)

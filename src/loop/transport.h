@@ -31,8 +31,11 @@ size_t secure_unsent(const struct conn *c);
 /* Something can be received without waiting for the socket. */
 bool secure_ready(const struct conn *c);
 
-/* The last words, when the session has none left, as far as the socket takes
- * them: close_notify, or the alert that says what is wrong. */
-void secure_end(struct conn *c);
+/*
+ * The last words, when the session has none left: close_notify, or the alert
+ * that says what is wrong.  True when they are sent, or nobody is there to
+ * hear them; false when the socket takes no more for now.
+ */
+bool secure_end(struct conn *c);
 
 #endif

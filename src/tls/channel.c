@@ -14,7 +14,7 @@
 #define IN_SIZE CHUNK_SMALL
 #define OUT_SIZE (5 * TLS_RECORD_ROOM)
 
-/* --- push and pull --------------------------------------------------------- */
+/* --- push and pull -------------------------------------------------------- */
 
 /* All of it, unless memory is short: then a record's worth, over the budget. */
 static struct chunk *
@@ -83,7 +83,7 @@ pull_timeout(gnutls_transport_ptr_t arg, unsigned ms)
 	return channel_waiting(t) > 0 || t->ended;
 }
 
-/* --- life ------------------------------------------------------------------ */
+/* --- life ----------------------------------------------------------------- */
 
 static int
 setup(struct tls_channel *t)
@@ -148,7 +148,7 @@ tls_channel_free(struct tls_channel *t)
 	free(t);
 }
 
-/* --- the network's side ---------------------------------------------------- */
+/* --- the network's side --------------------------------------------------- */
 
 void
 channel_release(struct tls_channel *t, struct chunk **c)

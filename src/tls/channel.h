@@ -27,7 +27,7 @@ struct tls_channel *tls_channel_new(struct tls_creds *creds,
     struct pool *pool);
 void tls_channel_free(struct tls_channel *t); /* NULL is allowed */
 
-/* --- the network's side ---------------------------------------------------- */
+/* --- the network's side --------------------------------------------------- */
 
 /* Where to receive to: bytes of room, 0 when there is none for now. */
 size_t tls_channel_space(struct tls_channel *t, void **place);
@@ -39,7 +39,7 @@ void tls_channel_ended(struct tls_channel *t);
 size_t tls_channel_output(const struct tls_channel *t, const void **data);
 void tls_channel_sent(struct tls_channel *t, size_t n);
 
-/* --- the application's side ------------------------------------------------ */
+/* --- the application's side ----------------------------------------------- */
 
 enum tls_step { TLS_DONE, TLS_AGAIN, TLS_FAILED };
 

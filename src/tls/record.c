@@ -7,7 +7,7 @@
 
 #define IDLE_MAX 100 /* reads that come to nothing, one after the other */
 
-/* --- failure --------------------------------------------------------------- */
+/* --- failure -------------------------------------------------------------- */
 
 void
 tls_channel_blame(gnutls_session_t session, const char *fmt, ...)
@@ -59,7 +59,7 @@ tls_channel_error(const struct tls_channel *t)
 	return t->error.text;
 }
 
-/* --- the application's side ------------------------------------------------ */
+/* --- the application's side ----------------------------------------------- */
 
 enum tls_step
 tls_channel_handshake(struct tls_channel *t)
@@ -178,7 +178,8 @@ tls_channel_write(struct tls_channel *t, const struct iovec *iov, size_t count)
 void
 tls_channel_bye(struct tls_channel *t)
 {
-	if (!t->established || t->failed || t->bye || channel_room(t) < TLS_RECORD_ROOM)
+	if (!t->established || t->failed || t->bye ||
+	    channel_room(t) < TLS_RECORD_ROOM)
 		return;
 	t->bye = true;
 	gnutls_bye(t->session, GNUTLS_SHUT_WR);
