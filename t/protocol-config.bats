@@ -77,7 +77,11 @@ teardown()
 @test "DI-07 removing an export lets its requests finish, and touches no other" {
 	protocol_daemon
 	add_export gone "$IMAGES/disk"
-	raw DI_07 gone=gone rm="$NBDMUX_BIN/nbdmux-rm"
+	for style in simple structured extended; do
+		wait_for 10 answers gone
+		raw DI_07 gone=gone rm="$NBDMUX_BIN/nbdmux-rm" style=$style
+		add_export gone "$IMAGES/disk"
+	done
 }
 
 full_disk()

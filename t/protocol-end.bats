@@ -35,6 +35,16 @@ daemon_ends()
 	daemon_ends
 }
 
+@test "the end of the daemon is the same with structured replies and extended headers" {
+	local style
+
+	for style in structured extended; do
+		slow_daemon
+		raw DI_05 busy=ro style=$style
+		daemon_ends
+	done
+}
+
 default_port()
 {
 	setup_dirs

@@ -237,6 +237,7 @@ def bad_payloads(c):
 	yield "known and unknown", status_payload(4096, ids + [unknown])
 	yield "a context twice", status_payload(4096, [ids[0]] * 2)
 	yield "many contexts", status_payload(4096, ids * 5000)
+	yield "63 MiB", status_payload(4096, ids[:1]) + bytes(63 * MiB)
 	good = status_payload(4096, ids[:1])
 	for n in (1, 4, 7, 9, 11, 13):
 		yield f"{n} bytes", (good + bytes(4))[:n]
@@ -259,6 +260,12 @@ def EX_14(server):
 					if name == ALLOCATION else depths(real))
 		equal("both", len(c.status_of(dict(reversed(
 			c.contexts.items())), 1, c.size - 1)), 2)
+		one = {ALLOCATION: c.contexts[ALLOCATION]}
+		data = status_payload(c.size, one.values())
+		c.dribble(c.packet(BLOCK_STATUS, 0, len(data), PAYLOAD_LEN,
+			data, 77, contexts=one, effect=c.size))
+		map_is("in many segments", c.answer(77).status[ALLOCATION], 0,
+			real)
 		for what, data in bad_payloads(c):
 			a = c.asks(BLOCK_STATUS, 0, len(data), PAYLOAD_LEN,
 				data, effect=4096)

@@ -85,12 +85,11 @@ def DI_05(server):
 		time.sleep(0.2)
 		os.kill(server.pid, signal.SIGTERM)
 		while wanted:
-			error, cookie = c.simple()
-			error_in("a request in flight", error, (0, ESHUTDOWN))
+			cookie, a = c.next_answer()
+			error_in("a request in flight", a.error, (0, ESHUTDOWN))
 			at = wanted.pop(cookie)
-			if error == 0:
-				equal("the data", c.recv(4096, "data"),
-					pattern(at, 4096))
+			if a.error == 0:
+				equal("the data", a.data, pattern(at, 4096))
 		c.closed(what="after the last reply")
 
 
@@ -112,8 +111,9 @@ def DI_07(server):
 		inflight = c.request(READ, 0, total)
 		os.unlink(os.path.join(server.option("spool"), name + ".ini"))
 		until("the name unknown", lambda: unknown(server, name))
-		equal("the error", c.simple(inflight), 0)
-		equal("the data", c.recv(total, "data"), pattern(0, total))
+		a = c.answer(inflight)
+		equal("the error", a.error, 0)
+		equal("the data", a.data, pattern(0, total))
 		other.serving()
 		try:
 			error, _ = c.try_read(0, 512)
