@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "loop/connpriv.h"
+#include "loop/handshakes.h"
 #include "loop/transport.h"
 
 #define CONN_CLOSING_TIME 5. /* seconds for the last output */
@@ -211,6 +212,8 @@ conn_on_io(struct ev_loop *ev, ev_io *w, int revents)
 	ssize_t sent;
 
 	(void)ev;
+	if (c->shaking && !handshakes_have_time(c->loop))
+		return;
 	c->loop->worked = true;
 	if ((revents & EV_READ) && c->verdict != SESSION_TLS) {
 		receive(c);

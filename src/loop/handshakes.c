@@ -1,4 +1,5 @@
 /* handshakes: who is ended so that others have a place. */
+#include "base/clock.h"
 #include "loop/connpriv.h"
 #include "loop/handshakes.h"
 #include "loop/limits.h"
@@ -9,6 +10,18 @@
 #define NEARLY_FULL .9 /* of max-connections: then there is no grace */
 #define LOOKED_AT 8    /* of the oldest */
 #define ENDED_AT_ONCE 2 /* per newcomer: so that there are fewer in the end */
+
+#define SLICE (100 * CLOCK_MS / 1000)
+
+bool
+handshakes_have_time(struct loop *l)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
+
+	if (l->shake_end == 0)
+		l->shake_end = now + SLICE;
+	return now < l->shake_end;
+}
 
 /*
  * A loop's share of the places.  However small max-connections is, half of
@@ -88,6 +101,7 @@ handshakes_add(struct conn *c)
 
 	for (int i = 0; i < ENDED_AT_ONCE && l->nhandshakes >= most; i++)
 		make_room(l, grace(c));
+	ev_set_priority(&c->io, HANDSHAKES_PRIORITY);
 	c->opened = ev_now(l->ev);
 	c->shaking = true;
 	TAILQ_INSERT_TAIL(&l->handshakes, c, shake_link);
@@ -99,6 +113,8 @@ handshakes_remove(struct conn *c)
 {
 	if (!c->shaking)
 		return;
+	ev_io_stop(c->loop->ev, &c->io); /* until it is watched again */
+	ev_set_priority(&c->io, 0);
 	c->shaking = false;
 	TAILQ_REMOVE(&c->loop->handshakes, c, shake_link);
 	c->loop->nhandshakes--;

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "loop/conn.h"
+#include "loop/handshakes.h"
 #include "loop/limits.h"
 #include "loop/listenpriv.h"
 #include "loop/loop.h"
@@ -15,7 +16,6 @@
 #include "loop/refusals.h"
 #include "loop/server.h"
 
-#define ACCEPT_BATCH 64  /* connections per wake-up, for fairness */
 #define ACCEPT_PAUSE 1.  /* seconds, unless a descriptor is freed before */
 
 /* A new connection on its way to its loop. */
@@ -168,7 +168,7 @@ on_accept(struct ev_loop *ev, ev_io *w, int revents)
 
 	(void)ev;
 	(void)revents;
-	for (int i = 0; i < ACCEPT_BATCH; i++) {
+	do {
 		len = sizeof(ss);
 		memset(&ss, 0, sizeof(ss));
 		fd = accept4(w->fd, (struct sockaddr *)&ss, &len,
@@ -182,7 +182,7 @@ on_accept(struct ev_loop *ev, ev_io *w, int revents)
 				l->short_said = false;
 			return;
 		}
-	}
+	} while (handshakes_have_time(l->server->loops[0]));
 }
 
 void
@@ -196,6 +196,7 @@ listeners_start(struct listeners *l, struct server *server)
 	ev_async_start(l->ev, &l->freed);
 	for (size_t i = 0; i < l->count; i++) {
 		ev_io_init(&l->list[i].io, on_accept, l->list[i].fd, EV_READ);
+		ev_set_priority(&l->list[i].io, HANDSHAKES_PRIORITY);
 		l->list[i].io.data = l;
 	}
 	watch_all(l, true);

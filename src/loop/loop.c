@@ -87,6 +87,7 @@ on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
 	struct conn *c;
 
 	(void)revents;
+	l->shake_end = 0;
 	TAILQ_CONCAT(&turn, &l->runnable, run_link);
 	while ((c = TAILQ_FIRST(&turn)) != NULL) {
 		TAILQ_REMOVE(&turn, c, run_link);

@@ -32,6 +32,7 @@ struct loop {
 	struct conn_list conns;
 	struct conn_list handshakes; /* the oldest first */
 	unsigned nhandshakes;
+	uint64_t shake_end; /* of their time in this round; 0: not begun */
 	struct conn_list runnable; /* have work without waiting for a socket */
 	ev_prepare prepare; /* runs them, and keeps the poll from sleeping */
 	ev_idle busy;
