@@ -43,7 +43,8 @@ for words, key, value in re.findall(r"^# (.*)\n#?([a-z-]+) = ?(.*)$",
 
 uncomment()
 {
-	sed 's/^#\([a-z-]* =\)/\1/' "$1"
+	sed 's/^#\([a-z-]* =\)/\1/' "$1" |
+	    if has_tls; then cat; else sed '/^tls/d'; fi
 }
 
 # --- configuration and entry -------------------------------------------------

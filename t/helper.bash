@@ -44,6 +44,12 @@ needs()
 	done
 }
 
+# Whether the daemon was built with GnuTLS.
+has_tls()
+{
+	ldd "$NBDMUX_BIN/nbdmuxd" | grep -q gnutls
+}
+
 setup_dirs()
 {
 	DIR=${DIR:-${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}}

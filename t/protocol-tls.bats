@@ -8,8 +8,12 @@ load lib/tls
 
 setup_file()
 {
-	needs certtool psktool
-	make_pki "$BATS_FILE_TMPDIR/pki"
+	! command -v certtool >/dev/null || make_pki "$BATS_FILE_TMPDIR/pki"
+}
+
+setup()
+{
+	can_tls
 }
 
 teardown()

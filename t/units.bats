@@ -26,7 +26,7 @@ layer()
 @test "the units of export do what their headers say" { layer export; }
 @test "the units of session do what their headers say" { layer session; }
 @test "the units of tls do what their headers say" {
-	ldd "$NBDMUX_BIN/nbdmuxd" | grep -q gnutls || skip "built without GnuTLS"
+	has_tls || skip "built without GnuTLS"
 	{ layer tls; }
 }
 @test "the units of loop do what their headers say" { layer loop; }

@@ -72,7 +72,7 @@ default_listen(struct config *c, const struct daemon_options *o,
 	return keys_set(config_keys, c, "listen", value, d);
 }
 
-/* Without GnuTLS not one of its keys is taken: whoever writes one counts on it. */
+/* Without GnuTLS none of its keys is taken: who writes one counts on it. */
 static int
 check_built(const struct config *c, struct diag *d)
 {

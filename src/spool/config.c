@@ -12,7 +12,8 @@
 #include "spool/name.h"
 
 const char *const config_tls_names[] = { "off", "on", "required", NULL };
-static const char *const verify_names[] = { "no", "optional", "required", NULL };
+static const char *const verify_names[] = { "no", "optional", "required",
+	NULL };
 static const char *const log_names[] = { "stderr", "syslog", NULL };
 
 static int

@@ -10,7 +10,7 @@
 #include "tls/impl.h"
 
 #define HANDSHAKE_MAX 32768 /* a message, such as a client's certificates */
-/* What is larger saves system calls and leaves the caches: nothing is gained. */
+/* What is larger saves system calls, but leaves the caches: no gain. */
 #define IN_SIZE CHUNK_SMALL
 #define OUT_SIZE (5 * TLS_RECORD_ROOM)
 
@@ -115,7 +115,7 @@ setup(struct tls_channel *t)
 	return 0;
 }
 
-/* No tickets: a connection to an image lasts, and they would be sent unasked. */
+/* No tickets: connections last, and they would be sent unasked. */
 struct tls_channel *
 tls_channel_new(struct tls_creds *creds, struct pool *pool)
 {

@@ -20,6 +20,13 @@ certificate()
 	fi 2>/dev/null
 }
 
+# can_tls: skip where TLS cannot be tested.
+can_tls()
+{
+	has_tls || skip "built without GnuTLS"
+	needs certtool psktool
+}
+
 # make_pki DIRECTORY
 make_pki()
 {
