@@ -24,6 +24,7 @@ TEST(an_address_gets_no_more_than_its_share)
 	CHECK(limits_enter(l, &a, 100, 2) == LIMIT_ADDRESS);
 	CHECK(limits_enter(l, &b, 100, 2) == LIMIT_NONE);
 	CHECK(limits_total(l) == 3);
+	CHECK(limits_of(l, &a) == 2 && limits_of(l, &b) == 1);
 	limits_leave(l, &a);
 	CHECK(limits_enter(l, &a, 100, 2) == LIMIT_NONE);
 	CHECK(limits_enter(l, &a, 100, 2) == LIMIT_ADDRESS);
