@@ -141,7 +141,7 @@ def mixed_requests(server):
 
 def mixed_seeks(server):
 	"""Nobody looks for holes in a dense image; in others not per block."""
-	for export, most in (("ro", 0), ("thin", 16)):
+	for export, most in (("ro", 0), ("thin", 24)):
 		forget_cached(server.image(export))
 		with server.go(export, style=STRUCTURED) as c, \
 		    Trace(server, "lseek,pread64,preadv2,sendfile") as trace:
