@@ -23,10 +23,22 @@ last_part(const struct request *r, uint64_t n)
 	return r->moved + n == r->wire.length;
 }
 
+/*
+ * One chunk of several pieces: an error may come in its middle, so that another
+ * chunk behind it is the last ("READ", structured replies).  Also when memory
+ * has come meanwhile and one piece does.
+ */
+static bool
+is_open(const struct request *r)
+{
+	return r->whole && r->many &&
+	    r->session->agreed.style != STYLE_SIMPLE;
+}
+
 static uint16_t
 chunk_flags(const struct request *r, uint64_t n)
 {
-	return last_part(r, n) ? NBD_REPLY_FLAG_DONE : 0;
+	return last_part(r, n) && !is_open(r) ? NBD_REPLY_FLAG_DONE : 0;
 }
 
 /* Where a reply has all data behind one header, later pieces have none. */
@@ -98,21 +110,17 @@ queue(struct request *r, struct chunk *c)
 		out_chunk(r->session, c);
 }
 
-/*
- * All data is on its way.  A chunk of several pieces was not marked final,
- * since an error might have come ("READ", structured replies).
- */
+/* All data is on its way. */
 static void
 finish(struct request *r)
 {
 	struct session *s = r->session;
-	bool open = r->whole && s->agreed.style != STYLE_SIMPLE && r->many;
 
 	if (s->streaming == r)
 		stream_end(s);
 	if (r->error != 0)
 		reply_error_at(s, &r->wire, r->error, r->failed_at);
-	else if (open)
+	else if (is_open(r))
 		reply_success(s, &r->wire, r->wire.length);
 	else
 		reply_count(s, r->wire.command, r->wire.length, 0);

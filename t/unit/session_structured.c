@@ -159,6 +159,30 @@ TEST(with_df_a_long_read_is_one_chunk_that_nothing_interrupts)
 	end();
 }
 
+/* The second is to come in small pieces, and then memory is there for all. */
+TEST(with_df_a_read_ends_once_when_memory_comes_meanwhile)
+{
+	struct got g;
+
+	host_begin(&host);
+	begin("pattern", NBD_OPT_STRUCTURED_REPLY);
+	host.answer = ANSWER_WORK;
+	host.budget.limit = 200000;
+	for (uint64_t cookie = 1; cookie <= 2; cookie++)
+		request(NBD_CMD_READ, NBD_CMD_FLAG_DF, cookie, 8, 100000);
+	said();
+	host.budget.limit = 64 * HOST_MiB;
+	host_complete_all(&host);
+	for (uint64_t cookie = 1; cookie <= 2; cookie++) {
+		CHECK(next(&g) && g.cookie == cookie && g.length == 100008);
+		CHECK(g.flags == 0 && is_pattern(g.payload + 8, 8, 100000));
+		CHECK(next(&g) && g.cookie == cookie &&
+		    g.type == NBD_REPLY_TYPE_NONE);
+	}
+	CHECK(host_nothing_more(&host));
+	end();
+}
+
 static bool
 is_error(const struct got *g, uint32_t error, uint64_t at)
 {
@@ -392,6 +416,7 @@ main(void)
 {
 	RUN(reads_of_every_size_are_chunks_that_cover_the_range);
 	RUN(with_df_a_long_read_is_one_chunk_that_nothing_interrupts);
+	RUN(with_df_a_read_ends_once_when_memory_comes_meanwhile);
 	RUN(an_error_in_the_middle_of_a_read_is_told_behind_what_was_sent);
 	RUN(an_error_in_the_middle_of_a_chunk_pads_it);
 	RUN(what_reads_as_zero_is_told_as_a_hole);
