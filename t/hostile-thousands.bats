@@ -13,6 +13,15 @@ teardown()
 	stop_daemon
 }
 
+# The options for TLS, where it is built in, in $options.
+with_tls()
+{
+	options=()
+	has_tls || return 0
+	make_pki "$BATS_TEST_TMPDIR/pki"
+	read -ra options < <(tls_options)
+}
+
 besieged()
 {
 	raw "$1" horde="$NBDMUX_BUILD/t/lib/horde" max_memory=$MEMORY \
@@ -26,17 +35,15 @@ few_lines()
 }
 
 @test "twenty honest clients notice nothing of ten thousand hostile ones" {
-	make_pki "$BATS_TEST_TMPDIR/pki"
-	# shellcheck disable=SC2046 # words
-	protocol_daemon --max-memory=$MEMORY $(tls_options)
+	with_tls
+	protocol_daemon --max-memory=$MEMORY "${options[@]}"
 	besieged thousands
 	few_lines
 }
 
 @test "nor when all ten thousand are held at the same time, unread replies copied" {
-	make_pki "$BATS_TEST_TMPDIR/pki"
-	# shellcheck disable=SC2046 # words
-	protocol_daemon --max-memory=$MEMORY --zero-copy=no $(tls_options) \
+	with_tls
+	protocol_daemon --max-memory=$MEMORY --zero-copy=no "${options[@]}" \
 	    --max-connections=20000 --max-handshakes=20000 \
 	    --max-per-address=20000 --handshake-timeout=60
 	besieged thousands_held
