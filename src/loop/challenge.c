@@ -48,8 +48,9 @@ answered(struct conn *c)
 }
 
 /*
- * A probe a second from now on; false: the socket has no probes.  With TCP_USER_TIMEOUT set, the kernel would
- * look at that and not at the number of probes (tcp(7)).
+ * A probe a second from now on; false: the socket has no probes.  With
+ * TCP_USER_TIMEOUT set, the kernel would look at that and not at the number of
+ * probes (tcp(7)).
  */
 static bool
 press(int fd)

@@ -288,7 +288,7 @@ void piece_free(struct piece *p);
 /* To the backend, and to a worker when it would block. */
 void piece_submit(struct piece *p);
 
-/* read.c: -1 when there is no memory for it now */
+/* read.c, readreply.c: -1 when there is no memory for it now */
 int read_execute(struct session *s, const struct wire_request *w);
 void read_complete(struct piece *p);
 /* Go on with the READ that owns the output. */
