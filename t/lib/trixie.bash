@@ -80,5 +80,22 @@ trixie_missing()
 
 needs_trixie()
 {
+	local log
+
+	[ ! -d "$TRIXIE" ] || return 0
+	[ ! -e "$BATS_FILE_TMPDIR/no-trixie" ] || trixie_missing || return
+	[ "$(id -u)" -eq 0 ] || trixie_missing "making it takes root" || return
+	needs debootstrap unshare chroot
+	mkdir -p "${TRIXIE%/*}"
+	log=$(
+		exec 9>"$TRIXIE.lock"
+		flock 9
+		[ -d "$TRIXIE" ] || (cd / && trixie_make) 2>&1
+	) || true
+	[ -d "$TRIXIE" ] || trixie_missing "${log##*$'\n'}" "$log"
+}
+
+trixie()
+{
 	trixie_in "$TRIXIE" "$@"
 }
