@@ -103,7 +103,7 @@ entry_new(const char *name, const struct stat *st)
 	if (e == NULL)
 		return NULL;
 	atomic_init(&e->refs, 1);
-	/* NOLINTNEXTLINE(*-cstring.NullArg): every entry has one */
+	/* NOLINTNEXTLINE(*-unix.cstring.NullArg): every entry has one */
 	strlcpy(e->name, name, sizeof(e->name));
 	stamp_of(&e->stamp, st);
 	return e;
