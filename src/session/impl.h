@@ -127,6 +127,7 @@ struct session {
 	struct buf data; /* the option's */
 	struct catalog *catalog;
 	size_t listed;
+	unsigned asked; /* contexts, while the host looks for their export */
 	bool joining;  /* the host was asked to make it a client */
 	bool answered; /* the host's answer is here: */
 	enum refusal refusal;

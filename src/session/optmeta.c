@@ -87,7 +87,6 @@ enum step
 option_meta(struct session *s)
 {
 	struct wire_meta_request r;
-	unsigned contexts;
 	const char *fault;
 
 	if (s->option.option == NBD_OPT_SET_META_CONTEXT)
@@ -95,7 +94,7 @@ option_meta(struct session *s)
 	if (s->agreed.style == STYLE_SIMPLE)
 		return option_refuse(s, NBD_REP_ERR_INVALID,
 		    "metadata contexts need structured replies first");
-	if ((fault = asked(s, &contexts)) != NULL)
+	if ((fault = asked(s, &s->asked)) != NULL)
 		return option_refuse(s, NBD_REP_ERR_INVALID, fault);
 	wire_get_meta_request(&r, (const unsigned char *)s->data.data,
 	    s->option.length);
@@ -126,9 +125,8 @@ select_contexts(struct session *s, const struct generation *g,
 enum step
 meta_found(struct session *s, struct generation *g)
 {
-	unsigned contexts;
+	unsigned contexts = s->asked;
 
-	asked(s, &contexts);
 	if (s->option.option == NBD_OPT_SET_META_CONTEXT)
 		select_contexts(s, g, contexts);
 	generation_unref(g);
