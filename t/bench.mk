@@ -3,7 +3,7 @@
 
 BENCH_PROGRAMS := nbdload nbdscale
 BENCH_TLS      := $(if $(filter yes,$(TLS)),tls,notls)
-BENCH_nbdload  := nbdload load flow reply pattern client $(BENCH_TLS) stat proc
+BENCH_nbdload  := nbdload load flow reply chunk pattern client $(BENCH_TLS) stat proc
 BENCH_nbdscale := nbdscale client $(BENCH_TLS) proc
 
 define bench_program

@@ -279,6 +279,21 @@ client_go(struct client *c, const char *export, struct diag *d)
 	return result;
 }
 
+int
+client_structured(struct client *c, struct diag *d)
+{
+	struct reply r;
+
+	if (put_option(c, NBD_OPT_STRUCTURED_REPLY, NULL, 0, d) == -1 ||
+	    get_reply(c, NBD_OPT_STRUCTURED_REPLY, &r, d) == -1)
+		return -1;
+	/* NOLINTNEXTLINE(*UndefinedBinaryOperatorResult): it is set */
+	if (r.type != NBD_REP_ACK)
+		return diag_set(d, "no structured replies: reply %#x: %.*s",
+		    r.type, (int)r.len, (const char *)r.data);
+	return 0;
+}
+
 int64_t
 client_list(struct client *c, struct diag *d)
 {

@@ -46,6 +46,10 @@ ssize_t client_sendmsg(struct client *c, const struct msghdr *msg, int flags);
  */
 int client_go(struct client *c, const char *export, struct diag *d);
 
+/* NBD_OPT_STRUCTURED_REPLY, before client_go().  0, or -1 with d set: also
+ * where the server has none. */
+int client_structured(struct client *c, struct diag *d);
+
 /* NBD_OPT_LIST: how many exports there are, or -1 with d set. */
 int64_t client_list(struct client *c, struct diag *d);
 

@@ -73,9 +73,12 @@ flow_open(struct flow *f, const struct plan *p, unsigned index, struct diag *d)
 	f->plan = p;
 	f->rng = (p->seed + index + 1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
 	f->quota = UINT64_MAX;
+	f->need = WIRE_SIMPLE_REPLY;
 	if (p->count > 0)
 		f->quota = p->count / p->conns + (index < p->count % p->conns);
 	if (client_open(&f->client, &p->target, d) == -1)
+		return -1;
+	if (p->structured && client_structured(&f->client, d) == -1)
 		return -1;
 	known = client_go(&f->client, p->export, d);
 	if (known == 1)
@@ -117,6 +120,8 @@ flow_issue(struct flow *f, unsigned index, uint64_t now)
 	s->offset = next_block(f) * p->block;
 	s->cookie = f->serial++ << 16 | index;
 	s->start = now;
+	s->told = 0;
+	s->failed = false;
 	s->state = SLOT_QUEUED;
 	wire_put32(s->header, NBD_REQUEST_MAGIC);
 	wire_put16(s->header + 4, 0);

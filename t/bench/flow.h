@@ -15,6 +15,7 @@
 #include "wire/codec.h"
 
 #define FLOW_SCRATCH (256 * 1024) /* what is received into, to be forgotten */
+#define FLOW_HEAD (WIRE_STRUCTURED_REPLY + 12) /* of a hole: the longest */
 
 /* What to do, the same for all connections; read only while it is done. */
 struct plan {
@@ -25,6 +26,8 @@ struct plan {
 	uint64_t count; /* requests in all; 0: until the time is over */
 	uint64_t seed;
 	bool random, write;
+	bool structured;              /* replies in chunks, holes told as such */
+	bool lockstep;                /* depth requests, all their replies, ... */
 	bool verify;                  /* data is nbdkit's pattern */
 	const unsigned char *payload; /* of writes, block bytes */
 };
@@ -48,6 +51,8 @@ enum slot_state {
 struct slot {
 	enum slot_state state;
 	uint64_t cookie, offset, start;
+	uint64_t told; /* bytes that were in chunks, as data or as holes */
+	bool failed;   /* an error was in one */
 	unsigned char header[WIRE_REQUEST];
 	unsigned char *payload; /* of a write, not NULL */
 };
@@ -66,10 +71,12 @@ struct flow {
 	size_t sent;  /* bytes of the first one that are gone */
 	bool blocked; /* the socket's buffer is full */
 
-	unsigned char head[WIRE_SIMPLE_REPLY];
-	size_t have;          /* bytes of head */
+	unsigned char head[FLOW_HEAD];
+	size_t have, need;    /* bytes of head, there and wanted for now */
 	uint64_t left;        /* bytes of payload to come */
+	uint64_t at;          /* where in the export the next one is from */
 	struct slot *reading; /* whose payload that is */
+	bool last;            /* the request is done with it */
 	int lowat;            /* the socket's SO_RCVLOWAT */
 
 	unsigned char *buffers; /* payloads of verified writes */
@@ -88,6 +95,14 @@ void flow_issue(struct flow *f, unsigned slot, uint64_t now);
 /* Both: 0, or -1 with d set, after which the flow is of no use. */
 int flow_send(struct flow *f, struct diag *d);
 int flow_receive(struct flow *f, struct meter *m, struct diag *d);
+
+/*
+ * reply.c's: the request with that cookie is done; and chunk.c's: what to do
+ * with the header of a chunk, when f->need bytes of it are there: -1 with d set.
+ */
+void flow_complete(struct flow *f, struct slot *s, bool good, struct meter *m);
+struct slot *flow_asked(struct flow *f, struct diag *d);
+int flow_chunk(struct flow *f, struct meter *m, struct diag *d);
 
 /* NBD_CMD_DISC, and free.  A zeroed flow is allowed. */
 void flow_close(struct flow *f);

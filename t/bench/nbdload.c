@@ -24,11 +24,13 @@ struct options {
 	bool json;
 };
 
-enum { OPT_JSON = 256, OPT_TLS, OPT_HELP };
+enum { OPT_JSON = 256, OPT_TLS, OPT_STRUCTURED, OPT_LOCKSTEP, OPT_HELP };
 
 static const struct option longopts[] = {
     {"json", no_argument, NULL, OPT_JSON},
     {"tls", required_argument, NULL, OPT_TLS},
+    {"structured", no_argument, NULL, OPT_STRUCTURED},
+    {"lockstep", no_argument, NULL, OPT_LOCKSTEP},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -50,6 +52,9 @@ usage(FILE *out)
 	      "  -V          verify data read, or write data, as nbdkit's "
 	      "pattern plugin has it\n"
 	      "  -P PID      the server: report its CPU time and memory\n"
+	      "  --structured  replies in chunks, holes told as such\n"
+	      "  --lockstep  the next requests only when all replies are "
+	      "there\n"
 	      "  --tls=FILE  encrypt; FILE is who signed the server's "
 	      "certificate\n"
 	      "  --json      one JSON object instead of key=value\n"
@@ -154,6 +159,12 @@ option(struct options *o, int c, const char *arg)
 		break;
 	case OPT_TLS:
 		p->target.ca = arg;
+		break;
+	case OPT_STRUCTURED:
+		p->structured = true;
+		break;
+	case OPT_LOCKSTEP:
+		p->lockstep = true;
 		break;
 	case OPT_HELP:
 		usage(stdout);

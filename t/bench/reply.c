@@ -15,11 +15,12 @@
  * reply in bulk, 3.6 us with MSG_TRUNC; with 64k it is 12 us and 8 us.
  */
 #define BULK_MAX (16 * 1024)
+#define CHUNKS_BULK 4096 /* holes that come together; little to copy of data */
 #define RECORD_MAX (32 * 1024) /* TLS: a record, generously */
 #define LOWAT_MAX (256 * 1024) /* so that both sides have work */
 
-static void
-complete(struct flow *f, struct slot *s, bool good, struct meter *m)
+void
+flow_complete(struct flow *f, struct slot *s, bool good, struct meter *m)
 {
 	s->state = SLOT_FREE;
 	f->inflight--;
@@ -30,34 +31,55 @@ complete(struct flow *f, struct slot *s, bool good, struct meter *m)
 		m->bytes += f->plan->block;
 		stat_add(&m->latency, m->now - s->start);
 	}
-	if (f->quota > 0 && m->now < m->end)
+	if (f->quota == 0 || m->now >= m->end)
+		return;
+	if (!f->plan->lockstep)
 		flow_issue(f, (unsigned)(s - f->slots), m->now);
+	else if (f->inflight == 0)
+		flow_begin(f, m);
 }
 
-/* A whole header: simple replies are all that was agreed on. */
-static int
-reply(struct flow *f, struct meter *m, struct diag *d)
+/* Whom the header answers, or NULL with d set. */
+struct slot *
+flow_asked(struct flow *f, struct diag *d)
 {
 	uint64_t cookie = wire_get64(f->head + 8);
-	uint32_t error = wire_get32(f->head + 4);
 	unsigned index = cookie & 0xffff;
 	struct slot *s;
 
-	f->have = 0;
-	if (wire_get32(f->head) != NBD_SIMPLE_REPLY_MAGIC)
-		return diag_set(d, "a reply has the magic %#x, want %#x",
-		    wire_get32(f->head), NBD_SIMPLE_REPLY_MAGIC);
 	s = index < f->plan->depth ? &f->slots[index] : NULL;
-	if (s == NULL || s->state != SLOT_ASKED || s->cookie != cookie)
-		return diag_set(d,
-		    "a reply answers the cookie %#llx, "
-		    "which is not in flight",
-		    (unsigned long long)cookie);
+	if (s != NULL && s->state == SLOT_ASKED && s->cookie == cookie)
+		return s;
+	diag_set(d,
+	    "a reply answers the cookie %#llx, "
+	    "which is not in flight",
+	    (unsigned long long)cookie);
+	return NULL;
+}
+
+/* A header is there, or as much of it as shows how long it is. */
+static int
+reply(struct flow *f, struct meter *m, struct diag *d)
+{
+	uint32_t error = wire_get32(f->head + 4), magic = wire_get32(f->head);
+	struct slot *s;
+
+	if (f->plan->structured && magic == NBD_STRUCTURED_REPLY_MAGIC)
+		return flow_chunk(f, m, d);
+	/* chunks are a must for READ only */
+	if (magic != NBD_SIMPLE_REPLY_MAGIC ||
+	    (f->plan->structured && !f->plan->write))
+		return diag_set(d, "a reply has the magic %#x", magic);
+	if ((s = flow_asked(f, d)) == NULL)
+		return -1;
+	f->have = 0;
 	if (error == 0 && !f->plan->write) {
 		f->reading = s;
+		f->at = s->offset;
 		f->left = f->plan->block;
+		f->last = true;
 	} else
-		complete(f, s, error == 0, m);
+		flow_complete(f, s, error == 0, m);
 	return 0;
 }
 
@@ -65,8 +87,9 @@ static void
 payload_gone(struct flow *f, size_t n, struct meter *m)
 {
 	f->left -= n;
-	if (f->left == 0)
-		complete(f, f->reading, true, m);
+	f->at += n;
+	if (f->left == 0 && f->last)
+		flow_complete(f, f->reading, !f->reading->failed, m);
 }
 
 static int
@@ -77,18 +100,17 @@ feed(struct flow *f, const unsigned char *p, size_t len, struct meter *m,
 
 	for (; len > 0; p += n, len -= n) {
 		if (f->left == 0) {
-			n = sizeof(f->head) - f->have;
+			n = f->need - f->have;
 			n = n < len ? n : len;
 			memcpy(f->head + f->have, p, n);
 			f->have += n;
-			if (f->have == sizeof(f->head) && reply(f, m, d) == -1)
+			if (f->have == f->need && reply(f, m, d) == -1)
 				return -1;
 			continue;
 		}
 		n = len < f->left ? len : (size_t)f->left;
-		if (f->plan->verify &&
-		    pattern_check(p, n,
-			f->reading->offset + f->plan->block - f->left, d) == -1)
+		if (f->plan->verify && !f->reading->failed &&
+		    pattern_check(p, n, f->at, d) == -1)
 			return -1;
 		payload_gone(f, n, m);
 	}
@@ -110,7 +132,7 @@ wanted(const struct flow *f, int *flags)
 	    f->client.tls != NULL)
 		return FLOW_SCRATCH;
 	if (f->left == 0)
-		return sizeof(f->head) - f->have;
+		return p->structured ? CHUNKS_BULK : f->need - f->have;
 	/* unix sockets know no MSG_TRUNC on a stream: copied after all */
 	if (!p->target.tcp)
 		return f->left < FLOW_SCRATCH ? (size_t)f->left : FLOW_SCRATCH;
