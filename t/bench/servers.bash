@@ -5,7 +5,7 @@
 # start_NAME sets pid[NAME] and port[NAME], or why[NAME] to say what is missing.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-declare -A pid=() port=() why=()
+declare -A pid=() port=() socket=() why=()
 work=
 
 say() { printf '%s\n' "$*" >&2; }
