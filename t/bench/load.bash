@@ -48,8 +48,11 @@ report_load()
 	for word; do
 		key=${word%%=*} value=${word#*=}
 		case $key in
-		iops | mib_s | p50_us | p99_us | p999_us | max_us | \
-		    server_us_op | server_s_gib) ;;
+		iops | mib_s | p50_us | p99_us | p999_us | max_us) ;;
+		server_us_op | server_s_gib)
+			# less than the kernel's tick of accounting
+			[[ $value == *[1-9]* ]] || continue
+			;;
 		server_rss_kib) key=rss_mib value=$(mebi "$value") ;;
 		server_threads) key=threads ;;
 		*) continue ;;

@@ -27,11 +27,14 @@ slurp(const char *path, char *text, size_t size)
 	return (ssize_t)len;
 }
 
-/* The process's own figures: fields 14, 15, 20 and 24 of stat, proc(5). */
+/*
+ * The process's own figures: fields 14 to 17, 20 and 24 of stat, proc(5).  The
+ * time of children that have ended counts: the sum must not shrink when they do.
+ */
 static int
 add_process(pid_t pid, struct proc_usage *u)
 {
-	unsigned long utime, stime, threads, rss;
+	unsigned long utime, stime, cutime, cstime, threads, rss;
 	char path[64], text[2048], *p;
 	uint64_t tick;
 
@@ -42,12 +45,12 @@ add_process(pid_t pid, struct proc_usage *u)
 	if ((p = strrchr(text, ')')) == NULL)
 		return -1;
 	if (sscanf(p + 1,
-		" %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d"
+		" %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %lu %lu"
 		" %*d %*d %lu %*d %*u %*u %lu",
-		&utime, &stime, &threads, &rss) != 4)
+		&utime, &stime, &cutime, &cstime, &threads, &rss) != 6)
 		return -1;
 	tick = UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK);
-	u->cpu_ns += (utime + stime) * tick;
+	u->cpu_ns += (utime + stime + cutime + cstime) * tick;
 	u->rss += (uint64_t)rss * (uint64_t)sysconf(_SC_PAGESIZE);
 	u->threads += (unsigned)threads;
 	u->processes++;

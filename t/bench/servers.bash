@@ -1,8 +1,10 @@
 # servers.bash: start, find ready and end the servers of the benchmark.  Each
-# serves $image read-write on loopback with what its package has as defaults.
-# Sourced by bench and scale.
+# serves $image as "img", read-write, on loopback and a unix socket, with what
+# its package has as defaults.  The peers are in peers.bash.
 #
-# start_NAME sets pid[NAME] and port[NAME], or why[NAME] to say what is missing.
+# start_NAME sets pid[NAME] and port[NAME], or why[NAME] to say what is missing;
+# start_NAME-unix makes socket[NAME], and pid[NAME-unix] where that takes a
+# process of its own.
 # shellcheck shell=bash disable=SC2034,SC2154
 
 declare -A pid=() port=() socket=() why=()
@@ -72,19 +74,12 @@ wait_for()
 	return 1
 }
 
-# missing NAME PROGRAM PACKAGE
-missing()
-{
-	command -v "$2" >/dev/null && return 1
-	why[$1]="$2 is not installed (Debian's package $3)"
-}
-
-# launch NAME COMMAND...: in the background, its output in a file
+# launch NAME COMMAND...: in the background and in $work, its output in a file
 launch()
 {
 	local name=$1
 	shift
-	"$@" >"$work/$name.log" 2>&1 </dev/null &
+	(cd "$work" && exec "$@") >"$work/$name.log" 2>&1 </dev/null &
 	pid[$name]=$!
 }
 
@@ -127,58 +122,6 @@ make_certificate()
 	[[ -s $work/tls/server-cert.pem ]] || no_tls="certtool made no certificate"
 }
 
-start_nbdkit()
-{
-	local tls=()
-	missing nbdkit nbdkit nbdkit && return
-	port[nbdkit]=$(free_port)
-	[[ -n ${no_tls-} ]] || tls=(--tls=on --tls-certificates="$work/tls")
-	launch nbdkit nbdkit -f -i 127.0.0.1 -p "${port[nbdkit]}" "${tls[@]}" \
-	    file "$image"
-	came_up nbdkit is_open "${port[nbdkit]}"
-}
-
-start_qemu-nbd()
-{
-	missing qemu-nbd qemu-nbd qemu-utils && return
-	port[qemu-nbd]=$(free_port)
-	launch qemu-nbd qemu-nbd -t -e 0 -f raw --cache=writeback -x img \
-	    -b 127.0.0.1 -p "${port[qemu-nbd]}" "$image"
-	came_up qemu-nbd is_open "${port[qemu-nbd]}"
-}
-
-# With credentials it insists on TLS, so this is another one.
-start_qemu-nbd-tls()
-{
-	missing qemu-nbd-tls qemu-nbd qemu-utils && return
-	port[qemu-nbd-tls]=$(free_port)
-	launch qemu-nbd-tls qemu-nbd -t -e 0 -f raw --cache=writeback -x img \
-	    --object "tls-creds-x509,id=t,endpoint=server,dir=$work/tls,verify-peer=off" \
-	    --tls-creds t -b 127.0.0.1 -p "${port[qemu-nbd-tls]}" "$image"
-	came_up qemu-nbd-tls is_open "${port[qemu-nbd-tls]}"
-}
-
-# It forks for a client only as a daemon; its pid is in a file.
-start_nbd-server()
-{
-	missing nbd-server nbd-server nbd-server && return
-	port[nbd-server]=$(free_port)
-	cat >"$work/nbd-server.conf" <<-EOF
-		[generic]
-		listenaddr = 127.0.0.1
-		port = ${port[nbd-server]}
-		[img]
-		exportname = $image
-		flush = true
-		fua = true
-	EOF
-	nbd-server -C "$work/nbd-server.conf" -p "$work/nbd-server.pid" \
-	    >"$work/nbd-server.log" 2>&1 </dev/null
-	wait_for 5 test -s "$work/nbd-server.pid" &&
-	    pid[nbd-server]=$(<"$work/nbd-server.pid")
-	came_up nbd-server is_open "${port[nbd-server]}"
-}
-
 # nbdmux_ready EXPORT...: the daemon says that it serves them
 nbdmux_ready()
 {
@@ -203,8 +146,10 @@ nbdmux_launch()
 	    tls=(--tls=on --tls-certificate="$work/tls/server-cert.pem"
 		--tls-key="$work/tls/server-key.pem")
 	port[nbdmux]=$(free_port)
+	socket[nbdmux]=$work/nbdmux.sock
 	launch nbdmux "$NBDMUX_BIN/nbdmuxd" -f -s "$work/spool" \
-	    -S "$work/state" --listen="127.0.0.1:${port[nbdmux]}" \
+	    -S "$work/state" \
+	    --listen="127.0.0.1:${port[nbdmux]},unix:${socket[nbdmux]}" \
 	    --user="$(id -un)" "${tls[@]}"
 }
 

@@ -1,10 +1,14 @@
 # A Debian 13 in a directory: clients and servers newer than the system's.
 #
 #	needs_trixie			make it, once, or skip with the reason
+#	trixie_ready			the same for others: or say why not, and fail
 #	trixie COMMAND [ARGUMENT...]	run it there, in the present directory
+#
+# "${trixie_shell[@]}" "$TRIXIE" COMMAND... is what trixie does, as one process
+# that becomes the command's.
 
 TRIXIE=${NBDMUX_TRIXIE:-/var/cache/nbdmux-test/trixie}
-TRIXIE_PACKAGES="qemu-utils libnbd-bin nbdkit"
+TRIXIE_PACKAGES="qemu-utils libnbd-bin nbdkit nbd-server"
 
 # Where this system's apt has Debian from.
 trixie_mirror()
@@ -32,19 +36,30 @@ trixie_settings()
 	done
 }
 
+# shellcheck disable=SC2016 # for the inner shell
+trixie_shell=(unshare --mount --propagation private sh -euc '
+	tree=$1
+	shift
+	mount --rbind /dev "$tree/dev"
+	mount -t proc proc "$tree/proc" || mount --rbind /proc "$tree/proc"
+	mount -t tmpfs tmpfs "$tree/tmp"
+	mount --bind . "$tree/mnt"
+	exec chroot "$tree" env -C /mnt LC_ALL=C.UTF-8 \
+	    PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"' trixie)
+
 # trixie_in TREE COMMAND...: with the present directory as /mnt.
 trixie_in()
 {
-	# shellcheck disable=SC2016 # for the inner shell
-	unshare --mount --propagation private sh -euc '
-		tree=$1
-		shift
-		mount --rbind /dev "$tree/dev"
-		mount -t proc proc "$tree/proc" || mount --rbind /proc "$tree/proc"
-		mount -t tmpfs tmpfs "$tree/tmp"
-		mount --bind . "$tree/mnt"
-		exec chroot "$tree" env -C /mnt LC_ALL=C.UTF-8 \
-		    PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"' trixie "$@"
+	"${trixie_shell[@]}" "$@"
+}
+
+trixie_install()
+{
+	trixie_in "$1" apt-get update -qq || return
+	# shellcheck disable=SC2086 # a list of words
+	DEBIAN_FRONTEND=noninteractive trixie_in "$1" apt-get install -y -qq \
+	    --no-install-recommends $TRIXIE_PACKAGES || return
+	trixie_in "$1" apt-get clean
 }
 
 trixie_make()
@@ -59,12 +74,49 @@ trixie_make()
 	trixie_settings "$tree"
 	printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d"
 	chmod 755 "$tree/usr/sbin/policy-rc.d"
-	trixie_in "$tree" apt-get update -qq || return
-	# shellcheck disable=SC2086 # a list of words
-	DEBIAN_FRONTEND=noninteractive trixie_in "$tree" apt-get install -y -qq \
-	    --no-install-recommends $TRIXIE_PACKAGES || return
-	trixie_in "$tree" apt-get clean
+	trixie_install "$tree" || return
 	mv "$tree" "$TRIXIE"
+}
+
+# Whether it is there with all its packages; one that an older tree has made
+# may lack some.
+trixie_complete()
+{
+	local package
+
+	for package in $TRIXIE_PACKAGES; do
+		[ -e "$TRIXIE/var/lib/dpkg/info/$package.list" ] || return
+	done
+}
+
+trixie_make_or_add()
+{
+	if [ -d "$TRIXIE" ]; then
+		trixie_install "$TRIXIE"
+	else
+		trixie_make
+	fi
+}
+
+# Prints what went wrong, the reason last.
+trixie_ready()
+{
+	local program
+
+	[ "$(id -u)" -eq 0 ] || { echo "running it takes root"; return 1; }
+	for program in unshare chroot; do
+		command -v "$program" >/dev/null ||
+		    { echo "missing: $program"; return 1; }
+	done
+	! trixie_complete || return 0
+	command -v debootstrap >/dev/null ||
+	    { echo "missing: debootstrap"; return 1; }
+	mkdir -p "${TRIXIE%/*}"
+	(
+		exec 9>"$TRIXIE.lock"
+		flock 9
+		trixie_complete || (cd / && trixie_make_or_add) 2>&1
+	)
 }
 
 # Only CI insists on it.  Why not is found out once per file.
@@ -82,17 +134,9 @@ needs_trixie()
 {
 	local log
 
-	[ ! -d "$TRIXIE" ] || return 0
+	! trixie_complete || return 0
 	[ ! -e "$BATS_FILE_TMPDIR/no-trixie" ] || trixie_missing || return
-	[ "$(id -u)" -eq 0 ] || trixie_missing "making it takes root" || return
-	needs debootstrap unshare chroot
-	mkdir -p "${TRIXIE%/*}"
-	log=$(
-		exec 9>"$TRIXIE.lock"
-		flock 9
-		[ -d "$TRIXIE" ] || (cd / && trixie_make) 2>&1
-	) || true
-	[ -d "$TRIXIE" ] || trixie_missing "${log##*$'\n'}" "$log"
+	log=$(trixie_ready) || trixie_missing "${log##*$'\n'}" "$log"
 }
 
 trixie()
