@@ -73,7 +73,7 @@ uncomment()
 @test "uncommenting the defaults of nbdmuxd.conf changes nothing that takes a restart" {
 	cp "$ETC/nbdmuxd.conf" "$NBDMUX_CONF"
 	setup_daemon
-	uncomment "$ETC/nbdmuxd.conf" | sed '/^group/d; /^socket-[og]/d; /^image-dirs/d
+	uncomment "$ETC/nbdmuxd.conf" | sed '/^group/d; /^socket-[og]/d; /^image-dirs/d; /^data-dir/d
 	    /^default-export/d' >"$NBDMUX_CONF"
 	kill -HUP "$DAEMON"
 	wait_for 10 grep "read again" "$LOG"
@@ -167,7 +167,7 @@ unit()
 	uid=$(sed -n 's/^nbdmux:x:\([0-9]*\):.*/\1/p' root/etc/passwd)
 	gid=$(sed -n 's/^nbdmux:x:\([0-9]*\):.*/\1/p' root/etc/group)
 	[ "$(stat -c '%a %u %g' root/var/spool/nbdmux)" = "2775 0 $gid" ]
-	[ "$(stat -c '%a %u %g' root/var/lib/nbdmux)" = "755 $uid $gid" ]
+	[ "$(stat -c '%a %u %g' root/var/lib/nbdmux)" = "2775 $uid $gid" ]
 	[ "$(stat -c '%a %u %g' root/run/nbdmux)" = "755 $uid $gid" ]
 }
 

@@ -80,6 +80,9 @@ examples()
 		    "$SRC/spool/places.h") Ta Fl . Ta Ev NBDMUX_$place\$" \
 		    "$MAN/nbdmux.7"
 	done
+	place=$(sed -n 's/^#define PLACES_DATA "\(.*\)"/\1/p' \
+	    "$SRC/spool/places.h")
+	grep -qx "\.It data Ta Pa $place Ta Ta Ev NBDMUX_DATA" "$MAN/nbdmux.7"
 }
 
 # --- keys and options ------------------------------------------------------------
@@ -162,7 +165,7 @@ import re, sys
 print("[nbdmuxd]")
 strings = {"listen": "unix:" + sys.argv[1] + "/two",
 	"user": "nobody" if sys.argv[2] == "root" else "root",
-	"group": "nogroup", "image-dirs": "/", "default-export": "probe",
+	"group": "nogroup", "image-dirs": "/", "data-dir": "/", "default-export": "probe",
 	"tls": "off", "tls-certificate": "/crt", "tls-key": "/key",
 	"tls-ca": "/ca", "tls-psk-file": "/psk", "tls-priority": "SECURE256"}
 for line in sys.stdin:

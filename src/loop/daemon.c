@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <bsd/string.h>
 #include <bsd/unistd.h>
 
 #include "base/file.h"
@@ -55,6 +56,19 @@ step_passed(struct start *s, struct diag *d)
 	return 0;
 }
 
+/* An option wins over the environment, which wins over the file. */
+static int
+place_data(struct start *s, struct diag *d)
+{
+	struct places *p = &s->own.places;
+
+	for (size_t i = 0; i < s->own.count; i++)
+		if (strcmp(s->own.overrides[i].name, "data-dir") == 0)
+			strlcpy(p->data, s->own.overrides[i].value,
+			    sizeof(p->data));
+	return places_data(p, s->settings->config.data_dir, d);
+}
+
 static int
 step_settings(struct start *s, struct diag *d)
 {
@@ -63,7 +77,7 @@ step_settings(struct start *s, struct diag *d)
 		return -1;
 	log_open(s->settings->config.log == CONFIG_LOG_SYSLOG, "nbdmuxd");
 	log_set_level(s->settings->config.log_level);
-	return 0;
+	return place_data(s, d);
 }
 
 static int
@@ -79,7 +93,7 @@ static int
 leave_directory(const struct daemon_options *o, struct diag *d)
 {
 	if (o->places.conf[0] != '/' || o->places.spool[0] != '/' ||
-	    o->places.state[0] != '/')
+	    o->places.state[0] != '/' || o->places.data[0] != '/')
 		return 0;
 	return chdir("/") == -1 ? diag_errno(d, "cannot change to /") : 0;
 }
@@ -148,6 +162,21 @@ step_state(struct start *s, struct diag *d)
 	s->lockfd = state_lock(s->statefd, d);
 	if (s->lockfd == -1)
 		return diag_prefix(d, "%s", path);
+	return 0;
+}
+
+/* Without it what happens is not recorded, but served is all the same. */
+static int
+step_data(struct start *s, struct diag *d)
+{
+	const struct identity *id = &s->identity;
+	const char *path = s->options->places.data;
+
+	if (file_mkdirs(path, 0775, d) == -1)
+		log_warning("data", "%s", d->text);
+	else if (id->change && chown(path, id->uid, id->gid) == -1)
+		log_warning("data", "cannot give %s to user \"%s\": %s", path,
+		    id->user, strerror(errno));
 	return 0;
 }
 
@@ -229,6 +258,7 @@ static int (*const steps[])(struct start *, struct diag *) = {
 	step_background,
 	step_descriptors,
 	step_state,
+	step_data,
 	step_spool,
 	step_listen,
 	step_privileges,
@@ -249,6 +279,7 @@ ready(void *arg)
 	log_str(&l, "listen", b.data);
 	log_str(&l, "spool", s->options->places.spool);
 	log_str(&l, "state", s->options->places.state);
+	log_str(&l, "data", s->options->places.data);
 	log_end(&l);
 	buf_free(&b);
 	if (s->parentfd == -1)

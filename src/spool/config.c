@@ -101,6 +101,10 @@ const struct key config_keys[] = {
 	{ .name = "image-dirs", .type = KEY_LIST, AT(image_dirs),
 	    .check = check_dir, .flags = KEY_FILLED, .arg = "DIRECTORY,...",
 	    .help = "directories that images must be in, by default any" },
+	{ .name = "data-dir", .type = KEY_STRING, AT(data_dir),
+	    .check = check_dir, .flags = KEY_RESTART,
+	    .arg = "DIRECTORY",
+	    .help = "what outlives a restart, by default " PLACES_DATA },
 	{ .name = "default-export", .type = KEY_STRING, AT(default_export),
 	    .check = name_check, .arg = "NAME",
 	    .help = "export for clients that name none, by default none" },
@@ -212,6 +216,22 @@ config_read(struct config *c, const char *file, bool must_exist,
 	else if (errno == ENOENT && !must_exist)
 		rc = 0;
 	buf_free(&b);
+	return rc;
+}
+
+int
+config_data(struct places *p, struct diag *d)
+{
+	struct config c;
+	int rc;
+
+	if (places_data_given(p))
+		return places_data(p, NULL, d);
+	config_init(&c);
+	rc = config_read(&c, p->conf, p->conf_given, d);
+	if (rc == 0)
+		rc = places_data(p, c.data_dir, d);
+	config_clear(&c);
 	return rc;
 }
 

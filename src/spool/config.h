@@ -7,6 +7,7 @@
 
 #include "base/diag.h"
 #include "base/keys.h"
+#include "spool/places.h"
 
 #define CONFIG_SECTION "nbdmuxd"
 #define CONFIG_PORT 10809
@@ -26,6 +27,7 @@ struct config {
 	uint64_t rescan;      /* seconds */
 	char *user, *group;
 	char *image_dirs;     /* list of absolute directories; NULL: anywhere */
+	char *data_dir;       /* NULL: see places_data() */
 	char *default_export; /* for the empty name; NULL: none */
 	bool probe;           /* serve the built-in export */
 	bool listing;         /* answer NBD_OPT_LIST */
@@ -66,6 +68,12 @@ void config_clear(struct config *c);
  */
 int config_read(struct config *c, const char *file, bool must_exist,
     struct diag *d);
+
+/*
+ * Settle p->data for a tool; the configuration is read if it takes that.  -1
+ * with d set when it cannot be read or is wrong.
+ */
+int config_data(struct places *p, struct diag *d);
 
 /* What keys say together; called after the file and the options. */
 int config_check(const struct config *c, struct diag *d);

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "spool/config.h"
 #include "spool/publish.h"
 #include "spool/state.h"
 #include "tool/add.h"
 #include "tool/await.h"
 #include "tool/entry.h"
-#include "tool/json.h"
 #include "tool/server.h"
 #include "tool/source.h"
 #include "tool/uri.h"

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "spool/publish.h"
 #include "spool/state.h"
-#include "tool/json.h"
 #include "tool/removal.h"
 
 /* --- removing ------------------------------------------------------------- */

@@ -1,10 +1,10 @@
 /* show: the listing as JSON; nbdmux-ls(8) documents the members. */
 #include <string.h>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "spool/config.h"
 #include "spool/record.h"
-#include "tool/json.h"
 #include "tool/show.h"
 #include "tool/uri.h"
 

@@ -48,6 +48,7 @@ TEST(the_defaults_are_right_and_complete)
 	CHECK_STR(c.listen, "[::]:10809, 0.0.0.0:10809");
 	CHECK_STR(c.user, "nbdmux");
 	CHECK(c.group == NULL && c.image_dirs == NULL);
+	CHECK(c.data_dir == NULL);
 	CHECK(c.default_export == NULL);
 	CHECK(c.probe && c.listing && c.no_zeroes);
 	CHECK(c.threads == 0 && c.workers == 16 && c.rescan == 10);
@@ -270,6 +271,40 @@ TEST(wrong_listen_addresses_say_what_would_be_right)
 	CHECK(strstr(d.text, "too long") != NULL);
 }
 
+/* Where tools look for data with such a configuration. */
+static const char *
+data_with(const char *text)
+{
+	static struct places p;
+	static struct diag d;
+	char file[PATH_MAX + 16];
+	struct dir dir;
+	int rc;
+
+	dir_make(&dir);
+	dir_put(&dir, "conf", text);
+	snprintf(file, sizeof(file), "%s/conf", dir.path);
+	places_init(&p);
+	p.conf = file;
+	rc = config_data(&p, &d);
+	dir_remove(&dir);
+	return rc == 0 ? p.data : d.text;
+}
+
+TEST(tools_find_the_data_in_the_configuration)
+{
+	unsetenv("NBDMUX_DATA");
+	unsetenv("NBDMUX_STATE");
+	CHECK_STR(data_with("[nbdmuxd]\n"), "/var/lib/nbdmux");
+	CHECK_STR(data_with("[nbdmuxd]\ndata-dir = /srv/d\n"), "/srv/d");
+	CHECK_STR(data_with("[nbdmuxd]\ndata-dir =\n"), "/var/lib/nbdmux");
+	CHECK(strstr(data_with("[nbdmuxd]\ndata-dir = d\n"),
+	    "not an absolute path") != NULL);
+	setenv("NBDMUX_DATA", "/env", 1); /* the file does not matter then */
+	CHECK_STR(data_with("rubbish"), "/env");
+	unsetenv("NBDMUX_DATA");
+}
+
 int
 main(void)
 {
@@ -280,5 +315,6 @@ main(void)
 	RUN(wrong_values_say_file_line_and_what_would_be_right);
 	RUN(listen_addresses_are_read);
 	RUN(wrong_listen_addresses_say_what_would_be_right);
+	RUN(tools_find_the_data_in_the_configuration);
 	return DONE();
 }

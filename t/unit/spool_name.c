@@ -94,6 +94,56 @@ TEST(places_come_from_the_environment)
 	CHECK(p.conf_given);
 }
 
+/* The data directory; NULL: not set. */
+static const char *
+data_of(const char *variable, const char *state, const char *configured)
+{
+	static struct places p;
+	static struct diag d;
+
+	if (variable != NULL)
+		setenv("NBDMUX_DATA", variable, 1);
+	else
+		unsetenv("NBDMUX_DATA");
+	setenv("NBDMUX_STATE", state, 1);
+	places_init(&p);
+	return places_data(&p, configured, &d) == 0 ? p.data : d.text;
+}
+
+TEST(data_is_the_variables_the_configurations_or_beside_the_state)
+{
+	char path[PATH_MAX + 8];
+
+	CHECK_STR(data_of(NULL, "", NULL), "/var/lib/nbdmux");
+	CHECK_STR(data_of(NULL, "/run/nbdmux", NULL), "/var/lib/nbdmux");
+	CHECK_STR(data_of(NULL, "/own", NULL), "/own/data");
+	CHECK_STR(data_of(NULL, "/own", "/conf"), "/conf");
+	CHECK_STR(data_of("", "/own", "/conf"), "/conf");
+	CHECK_STR(data_of("/env", "/own", "/conf"), "/env");
+	memset(path, 'x', sizeof(path));
+	path[sizeof(path) - 1] = '\0';
+	CHECK(strstr(data_of(NULL, path, NULL), "too long") != NULL);
+	path[PATH_MAX - 3] = '\0'; /* with /data it is */
+	CHECK(strstr(data_of(NULL, path, NULL), "too long") != NULL);
+	unsetenv("NBDMUX_DATA");
+}
+
+TEST(known_data_stay_as_they_are)
+{
+	struct places p;
+
+	setenv("NBDMUX_DATA", "/env", 1);
+	places_init(&p);
+	CHECK(places_data_given(&p));
+	strcpy(p.data, "/option");
+	CHECK(places_data(&p, "/conf", NULL) == 0);
+	CHECK_STR(p.data, "/option");
+	unsetenv("NBDMUX_DATA");
+	CHECK(places_data_given(&p));
+	places_init(&p);
+	CHECK(!places_data_given(&p));
+}
+
 int
 main(void)
 {
@@ -101,5 +151,7 @@ main(void)
 	RUN(names_have_at_most_64_bytes);
 	RUN(files_that_are_not_exports_do_not_count);
 	RUN(places_come_from_the_environment);
+	RUN(data_is_the_variables_the_configurations_or_beside_the_state);
+	RUN(known_data_stay_as_they_are);
 	return DONE();
 }

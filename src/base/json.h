@@ -2,8 +2,8 @@
  * json: writes one JSON document to a stream (RFC 8259).  Text that is not
  * UTF-8 gets U+FFFD for each bad byte, so the document is always valid.
  */
-#ifndef TOOL_JSON_H
-#define TOOL_JSON_H
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* json: whatever the text, the document is valid. */
-#include "tool/json.h"
+#include "base/json.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "tool/json.h"
+#include "base/json.h"
 
 /* Bytes of the UTF-8 character that begins here; 0: there is none. */
 static size_t
