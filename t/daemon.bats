@@ -312,13 +312,13 @@ no_foreign_threads()
 	start_daemon --threads=3 --workers=5
 	add_export disk "$DIR/image"
 	no_foreign_threads
-	# The loops and the keeper.
-	[ "$(ls "/proc/$DAEMON/task" | wc -l)" -eq 4 ]
+	# The loops, the keeper and the recorder of events.
+	[ "$(ls "/proc/$DAEMON/task" | wc -l)" -eq 5 ]
 	echo "pread delay=300 */image" >"$DIR/faults.new"
 	mv "$DIR/faults.new" "$DIR/faults"
 	echo "preadv2 EAGAIN */image" >>"$DIR/faults"
 	live many_slow_reads count=20
-	[ "$(ls "/proc/$DAEMON/task" | wc -l)" -eq 9 ]
+	[ "$(ls "/proc/$DAEMON/task" | wc -l)" -eq 10 ]
 }
 
 @test "an idle daemon sleeps until the next rescan" {

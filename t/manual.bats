@@ -136,7 +136,7 @@ examples()
 @test "every option of --help is in the program's page, and the other way round" {
 	local program
 
-	for program in nbdmuxd nbdmux-add nbdmux-rm nbdmux-ls; do
+	for program in nbdmuxd nbdmux-add nbdmux-rm nbdmux-ls nbdmux-events; do
 		manual options "$MAN/$program.8" >page
 		manual help $program options >helped
 		agree page helped
@@ -421,6 +421,21 @@ assert len(clients) == 1 and seen["clients"] == clients, (seen, clients)'
 @test "the examples of nbdmux-ls(8) work" {
 	setup_daemon
 	examples nbdmux-ls.8 "run: ls"
+}
+
+@test "the examples of nbdmux-events(8) work" {
+	setup_daemon
+	examples nbdmux-events.8 "run: events"
+}
+
+@test "the events that are recorded are those of nbdmux-events(8)" {
+	local page=$MAN/nbdmux-events.8
+
+	sed -n '/^The events, with/,/^Who was refused/p' "$page" |
+	    sed -n 's/^\.It Sy //p' | tr -d ' ' | tr ',' '\n' | sort >page
+	grep -hoE '"(export|client|server|fetch|login|setting)(-[a-z]+)+"' \
+	    "$SRC"/*/*.c | tr -d '"' | sort -u >source
+	agree page source
 }
 
 @test "the examples of nbdmux-export(5) and nbdmux-state(5) work" {

@@ -141,6 +141,7 @@ completes()
 	completes "nbdmux-rm d" disk
 	completes "nbdmux-rm --kick --timeout=3 disk o" other
 	completes "nbdmux-ls x" ""
+	completes "nbdmux-events --limit=3 d" disk
 	completes "nbdmux-add d" disk
 	mkdir -p elsewhere
 	nbdmux-add -s elsewhere there image 2>/dev/null
@@ -164,7 +165,7 @@ completes()
 }
 
 @test "bash completes every option that --help shows" {
-	for tool in add rm ls; do
+	for tool in add rm ls events; do
 		# shellcheck disable=SC2046 # a list of words
 		completes "nbdmux-$tool --" $(nbdmux-$tool --help |
 		    grep -oE '^  (-., )?--[^ =]+=?' | grep -oE -- '--.*')

@@ -7,14 +7,33 @@
 
 #include "export/plan.h"
 
+static unsigned
+news_of(const struct plan *p)
+{
+	const struct state_export *old = &p->export->state, *new = &p->state;
+	unsigned news = 0;
+
+	if (p->kind != CHANGE_SAME && (new->spool_ino != old->spool_ino ||
+	    new->spool_mtime != old->spool_mtime))
+		news |= NEWS_ENTRY;
+	if (new->generation != 0 && new->generation != old->generation)
+		news |= NEWS_SERVED;
+	if (new->error != NULL && (old->error == NULL ||
+	    strcmp(new->error, old->error) != 0))
+		news |= NEWS_FAILED;
+	return news;
+}
+
 static void
-publish(struct plan *p, enum change_kind kind, struct changes *out)
+publish(struct plan *p, enum change_kind kind, unsigned news,
+    struct changes *out)
 {
 	struct export *e = p->export;
 	struct change *c = &out->list[out->count++];
 
 	memset(c, 0, sizeof *c);
 	c->kind = kind;
+	c->news = news;
 	e->lost = false;
 	memcpy(c->name, e->name, sizeof c->name);
 	if (kind == CHANGE_GONE)
@@ -74,7 +93,7 @@ serve(struct registry *r, struct plan *p, struct changes *out)
 	if (p->kind == CHANGE_SAME &&
 	    p->state.generation != e->state.generation)
 		p->kind = CHANGE_CHANGED;
-	publish(p, p->kind, out);
+	publish(p, p->kind, news_of(p), out);
 }
 
 /* The name is not in the view: refused from now on, and gone with the last. */
@@ -83,18 +102,19 @@ retire(struct registry *r, struct plan *p, struct changes *out)
 {
 	struct export *e = p->export;
 	bool before = e->draining;
+	unsigned news = before ? 0 : NEWS_REMOVED;
 
 	e->draining = true;
 	p->next = e->current; /* to be let go with the plan */
 	e->current = NULL;
 	if (e->clients > 0) {
 		if (!before || e->lost)
-			publish(p, CHANGE_REMOVED, out);
+			publish(p, CHANGE_REMOVED, news, out);
 		return;
 	}
 	RB_REMOVE(export_tree, &r->exports, e);
 	p->outside = true;
-	publish(p, CHANGE_GONE, out);
+	publish(p, CHANGE_GONE, news, out);
 }
 
 /* Ends the clients of all that new clients would not get. */

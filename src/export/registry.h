@@ -75,8 +75,16 @@ enum change_kind {
 	CHANGE_GONE,    /* its last connection has ended: forget its state */
 	CHANGE_SAME     /* answers a new version of its file, content the same */
 };
+/* A set of bits: what of a change nobody was told before. */
+enum change_news {
+	NEWS_ENTRY = 1,  /* another version of the entry, but for CHANGE_SAME */
+	NEWS_SERVED = 2, /* another generation is for new clients */
+	NEWS_FAILED = 4, /* there is an error, or another one */
+	NEWS_REMOVED = 8
+};
 struct change {
 	enum change_kind kind;
+	unsigned news;
 	char name[NAME_SIZE];
 	struct state_export state; /* to be published; not for CHANGE_GONE */
 };

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "loop/acquire.h"
 #include "loop/challenge.h"
+#include "loop/chronicle.h"
 #include "loop/connlog.h"
 #include "loop/connpriv.h"
 #include "loop/handshakes.h"
@@ -26,6 +27,7 @@ log_end_of(const struct conn *c, const char *reason)
 
 	connlog_end(&c->peer, session_generation(c->session), n,
 	    c->logged ? LEVEL_INFO : LEVEL_DEBUG, reason);
+	chronicle_ended(c->loop->server->recorder, c, n, reason);
 }
 
 /* The one destructor: nothing of the session is with a worker any more. */

@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "loop/acquire.h"
+#include "loop/chronicle.h"
 #include "loop/conn.h"
 #include "loop/connlog.h"
 #include "loop/handshakes.h"
@@ -72,6 +73,7 @@ host_entered(void *arg, struct generation *g)
 
 	c->logged = refusals_entry(c->loop->server->refusals);
 	connlog_begin(&c->peer, g, c->logged ? LEVEL_INFO : LEVEL_DEBUG);
+	chronicle_connected(c->loop->server->recorder, c, g);
 	handshakes_remove(c);
 	c->stats_slot = stats_conn_open(stats, g->stats_slot,
 	    &(struct stats_client) {

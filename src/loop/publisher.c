@@ -12,6 +12,7 @@
 #include <bsd/string.h>
 
 #include "base/log.h"
+#include "loop/chronicle.h"
 #include "loop/listen.h"
 #include "loop/publisher.h"
 #include "loop/server.h"
@@ -253,10 +254,17 @@ sweep(struct publisher *p)
 void
 publisher_publish(struct publisher *p, const struct changes *changes)
 {
-	for (size_t i = 0; i < changes->count; i++)
+	struct recorder *r = p->server->recorder;
+
+	for (size_t i = 0; i < changes->count; i++) {
 		publish_one(p, &changes->list[i]);
-	if (!p->swept)
-		sweep(p);
+		if (p->swept)
+			chronicle_change(r, &changes->list[i]);
+	}
+	if (p->swept)
+		return;
+	chronicle_started(r, changes);
+	sweep(p);
 }
 
 static bool

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "loop/chronicle.h"
 #include "loop/conn.h"
 #include "loop/keeper.h"
 #include "loop/limits.h"
@@ -20,7 +21,8 @@
 #include "spool/state.h"
 
 #define STUCK_MS 10000 /* a worker that does not come back is left behind */
-#define LOOK_SECONDS 10 /* and so is a look at the spool */
+#define LOOK_SECONDS 10 /* and so is a look at the spool, */
+#define RECORD_SECONDS 5 /* and what is to be recorded */
 
 static void
 idle(void *arg)
@@ -69,8 +71,10 @@ make_parts(struct server *s, const struct config *c, struct diag *d)
 		return -1;
 	s->limits = limits_new(d);
 	s->refusals = refusals_new(d);
+	s->recorder = recorder_new(s->places->data, d);
 	s->workers = workers_new((unsigned)c->workers, d);
-	if (s->limits == NULL || s->refusals == NULL || s->workers == NULL)
+	if (s->limits == NULL || s->refusals == NULL || s->recorder == NULL ||
+	    s->workers == NULL)
 		return -1;
 	if (make_loops(s, thread_count(c), d) == -1)
 		return -1;
@@ -116,6 +120,7 @@ server_free(struct server *s)
 	stats_close(s->stats);
 	limits_free(s->limits);
 	refusals_free(s->refusals);
+	recorder_free(s->recorder);
 	settings_unref(s->settings);
 	pthread_mutex_destroy(&s->lock);
 	close(s->statefd);
@@ -259,7 +264,9 @@ start_threads(struct server *s, struct diag *d)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = keeper_start(s->keeper, d);
+	rc = recorder_start(s->recorder, d);
+	if (rc == 0)
+		rc = keeper_start(s->keeper, d);
 	atomic_store(&s->others, s->nloops - 1);
 	for (unsigned i = 1; rc == 0 && i < s->nloops; i++)
 		rc = loop_start(s->loops[i], d);
@@ -287,6 +294,11 @@ finish(struct server *s)
 		log_warning("stopping", "a file system did not answer; ending "
 		    "without it");
 		_exit(s->status); /* every request has had its answer */
+	}
+	chronicle_stopped(s->recorder);
+	if (!recorder_stop(s->recorder, RECORD_SECONDS)) {
+		log_warning("stopping", "the last events could not be written");
+		_exit(s->status);
 	}
 	unlinkat(s->statefd, STATE_DAEMON, 0);
 	unlinkat(s->statefd, STATE_STATS, 0);

@@ -29,6 +29,7 @@ struct server {
 	struct registry *registry;
 	struct limits *limits;
 	struct refusals *refusals;
+	struct recorder *recorder;
 	struct budget budget;
 	struct workers *workers;
 	struct keeper *keeper;

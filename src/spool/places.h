@@ -23,7 +23,6 @@
 #define STATE_PID "nbdmuxd.pid"    /* locked while the daemon lives */
 #define STATE_STATS "stats"        /* memory-mapped counters */
 
-#define DATA_EVENTS "events.jsonl" /* what happened, a line each */
 #define DATA_IMAGES "images"       /* directory: images that were fetched */
 #define DATA_ARTIFACTS "artifacts" /* directory: NAME/vmlinuz, ... */
 #define DATA_HTTP "http"           /* directory: the CGI program's own */

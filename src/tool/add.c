@@ -14,6 +14,7 @@
 #include "tool/entry.h"
 #include "tool/server.h"
 #include "tool/source.h"
+#include "tool/tell.h"
 #include "tool/uri.h"
 
 #define SWEEP_AGE 600 /* s; no writer takes that long between two steps */
@@ -193,9 +194,29 @@ late(struct adding *a)
 	return trouble(a, TOOL_TIMEOUT, a->word);
 }
 
+/* What was written has gone again when the daemon refused it. */
+static void
+tell(struct adding *a, enum answer answer)
+{
+	bool refused = answer == ANSWER_REFUSED;
+	struct event e;
+
+	if (a->word[0] == 'u')
+		return;
+	tell_begin(&e, a->tool, refused ? "export-failed" :
+	    a->word[0] == 'a' ? "export-added" : "export-changed",
+	    a->add->name);
+	json_string(&e.json, "image", a->add->record.image);
+	json_string(&e.json, "mode", mode_names[a->add->record.mode]);
+	if (refused)
+		json_string(&e.json, "error", a->state.error);
+	tell_end(&e, a->tool);
+}
+
 static int
 conclude(struct adding *a, enum answer answer)
 {
+	tell(a, answer);
 	switch (answer) {
 	case ANSWER_READY:
 		report(a, true);

@@ -10,6 +10,7 @@
 #include "spool/publish.h"
 #include "spool/state.h"
 #include "tool/removal.h"
+#include "tool/tell.h"
 
 /* --- removing ------------------------------------------------------------- */
 
@@ -148,6 +149,17 @@ carry_out(struct removal *r)
 }
 
 static void
+tell(struct removal *r, const struct target *t)
+{
+	struct event e;
+
+	tell_begin(&e, r->tool, "export-removed", t->name);
+	json_bool(&e.json, "draining", t->stage == STAGE_DRAINING);
+	json_bool(&e.json, "kicked", t->kicking);
+	tell_end(&e, r->tool);
+}
+
+static void
 predict(struct removal *r)
 {
 	for EACH(r, t)
@@ -165,6 +177,9 @@ run(struct removal *r)
 		if (t->status != TOOL_FAILED && !t->was_there)
 			explain_absent(r, t);
 	report(r);
+	for EACH(r, t)
+		if (!r->rm->check && t->was_there)
+			tell(r, t);
 	if (!r->rm->check)
 		await_end(&r->await);
 	return worst(r);

@@ -17,6 +17,7 @@
 void
 tool_init(struct tool *t, const char *program)
 {
+	memset(t, 0, sizeof(*t));
 	t->program = program;
 	places_init(&t->places);
 	t->spoolfd = -1;

@@ -23,6 +23,8 @@ struct tool {
 	const char *program; /* "nbdmux-add"; borrowed */
 	struct places places;
 	int spoolfd; /* -1: not open */
+	const char *who; /* who asked for it; NULL: the user.  Borrowed */
+	bool untold;     /* it was said that events cannot be recorded */
 };
 
 void tool_init(struct tool *t, const char *program);
