@@ -33,7 +33,14 @@ TLS       ?= $(if $(shell pkg-config --exists 'gnutls >= 3.7' && echo yes),yes,n
 TLS_LIBS  := $(if $(filter yes,$(TLS)),$(shell pkg-config --libs gnutls))
 OMIT_tls  := $(if $(filter yes,$(TLS)),src/tls/absent.c,$(filter-out src/tls/absent.c,$(wildcard src/tls/*.c)))
 
-LAYERS    := base wire spool export session tls loop tool
+# So are libcurl, libarchive and nettle; FETCH=no builds no nbdmux-fetch.
+FETCH_PKG := libcurl libarchive nettle
+FETCH     ?= $(if $(shell pkg-config --exists $(FETCH_PKG) && echo yes),yes,no)
+FETCH_LIBS := $(if $(filter yes,$(FETCH)),$(shell pkg-config --libs $(FETCH_PKG)))
+OMIT_fetch := $(if $(filter yes,$(FETCH)),,$(wildcard src/fetch/*.c))
+OMITTED   := $(if $(filter yes,$(FETCH)),,nbdmux-fetch)
+
+LAYERS    := base wire spool export session tls loop tool fetch
 LIBS_base    := base
 LIBS_wire    := wire
 LIBS_spool   := spool base
@@ -42,14 +49,17 @@ LIBS_session := session export spool wire base
 LIBS_tls     := tls base
 LIBS_loop    := loop tls session export spool wire base
 LIBS_tool    := tool spool base
+LIBS_fetch   := fetch tool spool base
 
-PROGRAMS  := $(basename $(notdir $(wildcard src/main/*.c)))
+PROGRAMS  := $(filter-out $(OMITTED),$(basename $(notdir $(wildcard src/main/*.c))))
 LIBS_main_nbdmuxd := $(LIBS_loop)
+LIBS_main_nbdmux-fetch := $(LIBS_fetch)
 libs       = $(patsubst %,$(BUILD)/lib%.a,$(1))
-tls_libs   = $(if $(filter tls,$(1)),$(TLS_LIBS))
+other_libs = $(if $(filter tls,$(1)),$(TLS_LIBS)) $(if $(filter fetch,$(1)),$(FETCH_LIBS))
 
 .PHONY: all
 all: $(PROGRAMS:%=$(BIN)/%)
+	$(if $(OMITTED),@echo "  without $(OMITTED): $(FETCH_PKG) are not all there")
 
 # --- objects, libraries, programs ------------------------------------------
 
@@ -69,7 +79,7 @@ define program
 $(BIN)/$(1): $(BUILD)/src/main/$(1).o $(call libs,$(or $(LIBS_main_$(1)),$(LIBS_tool)))
 	@mkdir -p $$(@D)
 	$$(if $$(Q),@echo "  LINK $$@")
-	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LDLIBS) $(call tls_libs,$(LIBS_main_$(1)))
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LDLIBS) $(call other_libs,$(LIBS_main_$(1)))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
@@ -79,10 +89,13 @@ UNITS     := $(basename $(notdir $(wildcard t/unit/*.c)))
 ifneq ($(TLS),yes)
 UNITS     := $(filter-out tls_%,$(UNITS))
 endif
+ifneq ($(FETCH),yes)
+UNITS     := $(filter-out fetch_%,$(UNITS))
+endif
 define unit
 $(BUILD)/t/unit/$(1): $(BUILD)/t/unit/$(1).o $(call libs,$(LIBS_$(firstword $(subst _, ,$(1)))))
 	$$(if $$(Q),@echo "  LINK $$@")
-	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LDLIBS) $(call tls_libs,$(LIBS_$(firstword $(subst _, ,$(1)))))
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LDLIBS) $(call other_libs,$(LIBS_$(firstword $(subst _, ,$(1)))))
 endef
 $(foreach u,$(UNITS),$(eval $(call unit,$(u))))
 
@@ -215,7 +228,7 @@ help:
 	@echo "make fuzz-afl     AFL++ on nbdmuxd --stdio, for as long"
 	@echo "make lint         clang-tidy, cppcheck, shellcheck, mandoc"
 	@echo "make bench        compare with nbdkit, qemu-nbd and nbd-server"
-	@echo "make TLS=no BUILD=build-plain    without GnuTLS"
+	@echo "make TLS=no BUILD=build-plain    without GnuTLS; FETCH=no: without libcurl"
 	@echo "make bench-hostile  latency among ten thousand hostile clients"
 	@echo "make install      DESTDIR, prefix (/usr/local)"
 	@echo "V=1 shows the commands"

@@ -26,7 +26,7 @@ help()
 import re, sys
 text = re.split(r"^(?:Every key|What the export).*\n", sys.stdin.read(),
 	flags=re.M)[1]
-for key, words in re.findall(r"^  --([a-z-]+)=\S+ +(.*)", text, re.M):
+for key, words in re.findall(r"^  --([a-z0-9-]+)=\S+ +(.*)", text, re.M):
 	m = re.fullmatch(r"(.*?)(?: \[((?:[^][]|\[[^]]*\])*)\])?", words)
 	print(key, m[2] or "", m[1], sep="|")'
 }
@@ -36,14 +36,14 @@ table()
 {
 	/usr/bin/python3 -c '
 import re, sys
-for words, key, value in re.findall(r"^# (.*)\n#?([a-z-]+) = ?(.*)$",
+for words, key, value in re.findall(r"^# (.*)\n#?([a-z0-9-]+) = ?(.*)$",
 		open(sys.argv[1]).read(), re.M):
 	print(key, value, words.replace(" (restart)", ""), sep="|")' "$1"
 }
 
 uncomment()
 {
-	sed 's/^#\([a-z-]* =\)/\1/' "$1" |
+	sed 's/^#\([a-z0-9-]* =\)/\1/' "$1" |
 	    if has_tls; then cat; else sed '/^tls/d'; fi
 }
 
@@ -93,7 +93,7 @@ uncomment()
 @test "the example entry has every key of nbdmux-add --help in the same words" {
 	help nbdmux-add | sed 's/^[^|]*|[^|]*|/&/; s/ ([0-9A-Z]*)$//
 	    s/, 0 for any number//' >wanted
-	table "$ETC/export.ini.example" | grep -v '^image|' >got
+	table "$ETC/export.ini.example" | grep -vE '^(image|source)[|]' >got
 	cut -d'|' -f1 wanted >keys.wanted
 	cut -d'|' -f1 got >keys.got
 	[ "$(wc -l <keys.wanted)" -ge 7 ]

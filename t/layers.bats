@@ -16,6 +16,8 @@ below()
 	tls) echo base tls ;;
 	loop) echo base wire spool export session tls loop ;;
 	tool) echo base spool tool ;;
+	fetch) echo base spool tool fetch ;;
+	main-nbdmux-fetch) echo base spool tool fetch ;;
 	main-nbdmuxd) echo base spool loop ;;
 	main-*) echo base spool tool ;;
 	*) echo "unknown layer: $1" >&2; return 1 ;;
@@ -84,6 +86,13 @@ nowhere()
 	run grep -lE '^# *include <gnutls/' -- */*.[ch]
 	[ -n "$output" ]
 	nowhere -v '^tls/' <<<"$output"
+}
+
+@test "only fetch includes libcurl, libarchive and nettle" {
+	cd "$SRC"
+	run grep -lE '^# *include <(curl/|archive|nettle/)' -- */*.[ch]
+	[ -n "$output" ]
+	nowhere -v '^fetch/' <<<"$output"
 }
 
 @test "only loop includes ev.h, only base includes ini.h" {

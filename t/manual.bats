@@ -96,8 +96,9 @@ examples()
 @test "nbdmux-export(5) has the keys of nbdmux-add --help with their defaults and ranges" {
 	manual keys "$MAN/nbdmux-export.5" >page
 	grep '^image |' page
+	grep '^source |' page
 	manual help nbdmux-add keys >helped
-	grep -v '^image |' page >options
+	grep -vE '^(image|source) [|]' page >options
 	agree options helped
 }
 
@@ -123,20 +124,29 @@ examples()
 
 	sed -n '/state_export_keys\[\] = {/,/^};/p' "$SRC/spool/state.c" >export.c
 	sed -n '/state_daemon_keys\[\] = {/,/^};/p' "$SRC/spool/state.c" >daemon.c
-	for section in export daemon; do
+	sed -n '/fetch_keys\[\] = {/,/^};/p' "$SRC/spool/fetch.c" >fetch.c
+	sed -n '/fetched_keys\[\] = {/,/^};/p' "$SRC/spool/fetched.c" >fetched.c
+	for section in export daemon fetch fetched; do
 		sed -n 's/.*\.name = "\([^"]*\)".*/\1/p' $section.c | sort >$section
 	done
 	manual members "$MAN/nbdmux-state.5" daemon.ini >page
 	agree page daemon
 	manual members "$MAN/nbdmux-state.5" exports/NAME.ini |
-	    grep -vxE 'ready|failed|draining' >page
+	    grep -vxE 'ready|failed|draining|queued' >page
 	agree page export
+	manual members "$MAN/nbdmux-state.5" fetch/NAME.ini |
+	    grep -vxE 'queued|fetching|decompressing|failed|ready' >page
+	agree page fetch
+	manual members "$MAN/nbdmux-state.5" images/NAME-N.ini >page
+	agree page fetched
 }
 
 @test "every option of --help is in the program's page, and the other way round" {
 	local program
 
-	for program in nbdmuxd nbdmux-add nbdmux-rm nbdmux-ls nbdmux-events; do
+	for program in nbdmuxd nbdmux-add nbdmux-rm nbdmux-ls \
+	    nbdmux-events nbdmux-fetch; do
+		[ -x "$NBDMUX_BIN/$program" ] || continue
 		manual options "$MAN/$program.8" >page
 		manual help $program options >helped
 		agree page helped
@@ -167,6 +177,7 @@ strings = {"listen": "unix:" + sys.argv[1] + "/two",
 	"user": "nobody" if sys.argv[2] == "root" else "root",
 	"group": "nogroup", "image-dirs": "/", "data-dir": "/", "default-export": "probe",
 	"tls": "off", "tls-certificate": "/crt", "tls-key": "/key",
+	"fetch-from": "https://a/", "fetch-cache": "http://b/",
 	"tls-ca": "/ca", "tls-psk-file": "/psk", "tls-priority": "SECURE256"}
 for line in sys.stdin:
 	m = re.match(r"  --([a-z-]+)=(\S+) +.*?(?: \[([a-zA-Z0-9]*)\])?$", line)

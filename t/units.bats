@@ -32,6 +32,11 @@ layer()
 @test "the units of loop do what their headers say" { layer loop; }
 @test "the units of tool do what their headers say" { layer tool; }
 
+@test "the units of fetch do what their headers say" {
+	[ -x "$NBDMUX_BIN/nbdmux-fetch" ] || skip "built without libcurl"
+	{ layer fetch; }
+}
+
 @test "every unit test belongs to a layer that is run above" {
 	cd "$BATS_TEST_DIRNAME/unit"
 	for source in *.c; do

@@ -30,6 +30,7 @@ enum key_flag {
 	KEY_LATER = 2,    /* known, but refused: "not supported yet" */
 	KEY_RESTART = 4,  /* a running daemon does not take a change of it up */
 	KEY_UTF8 = 8,     /* the value must be valid UTF-8 */
+	KEY_BESIDE = 32, /* says nothing of what clients are served */
 	KEY_FILLED = 16   /* an empty value is an error: read as "not set" it
 	                   * would allow everything */
 };

@@ -55,7 +55,7 @@ outrun(const struct plan *p)
 	const struct generation *now = p->export->current;
 
 	return now != p->was && now != NULL &&
-	    record_equal(&now->record, &p->next->record);
+	    record_serves_same(&now->record, &p->next->record);
 }
 
 /* The numbers that were foretold in the plan. */

@@ -74,7 +74,9 @@ wants_next(const struct generation *was, const struct view_entry *v,
 		diag_set(why, "%s", v->error);
 		return false;
 	}
-	if (was == NULL || !record_equal(&was->record, &v->record))
+	if (v->record.image == NULL && v->record.source != NULL)
+		return false; /* it is still to be fetched */
+	if (was == NULL || !record_serves_same(&was->record, &v->record))
 		return true;
 	if (was->record.image == NULL)
 		return false;
@@ -100,8 +102,10 @@ describe(struct state_export *s, const struct plan *p, uint64_t last,
 	memset(s, 0, sizeof *s);
 	s->format = STATE_FORMAT;
 	s->status = g != NULL ? STATUS_READY : STATUS_FAILED;
+	if (g == NULL && !v->bad && rec->image == NULL && rec->source != NULL)
+		s->status = STATUS_QUEUED;
 	if (g != NULL || !v->bad) {
-		s->builtin = rec->image == NULL;
+		s->builtin = rec->image == NULL && rec->source == NULL;
 		s->image = rec->image;
 		s->description = rec->description;
 		s->mode = rec->mode;

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "loop/fetches.h"
 #include "loop/keeper.h"
 #include "loop/publisher.h"
 #include "loop/server.h"
@@ -35,6 +36,7 @@ struct keeper {
 	struct watch watch;
 	struct view *view;
 	struct publisher publisher;
+	struct fetches *fetches;
 	bool lost;         /* the spool cannot be read; said so already */
 	uint64_t next;     /* ms, of the next rescan */
 	uint64_t took;     /* ms that the last look took */
@@ -64,6 +66,11 @@ keeper_new(struct server *server, struct diag *d)
 		keeper_free(k);
 		return NULL;
 	}
+	k->fetches = fetches_new(server, d);
+	if (k->fetches == NULL) {
+		keeper_free(k);
+		return NULL;
+	}
 	watch_open(&k->watch);
 	return k;
 }
@@ -73,6 +80,7 @@ keeper_free(struct keeper *k)
 {
 	if (k == NULL)
 		return;
+	fetches_free(k->fetches);
 	watch_close(&k->watch);
 	view_free(k->view);
 	publisher_close(&k->publisher);
@@ -151,6 +159,7 @@ apply(struct keeper *k, int dirfd, struct view *view)
 	struct changes changes = { 0 };
 	struct diag d;
 
+	fetches_look(k->fetches, view);
 	if (registry_apply(k->server->registry, view, &changes, &d) == -1) {
 		log_error("spool", "%s", d.text);
 		view_free(view);
@@ -195,14 +204,15 @@ keeper_look(struct keeper *k)
 static bool
 wait_for(struct keeper *k, uint64_t ms, bool events)
 {
-	struct pollfd fds[2] = {
+	struct pollfd fds[3] = {
 		{ .fd = k->wakefd, .events = POLLIN },
 		{ .fd = events ? k->watch.fd : -1, .events = POLLIN },
+		{ .fd = fetches_fd(k->fetches), .events = POLLIN },
 	};
 
 	if (ms > 1000 * 1000)
 		ms = 1000 * 1000;
-	return poll(fds, 2, (int)ms) > 0;
+	return poll(fds, 3, (int)ms) > 0;
 }
 
 static bool
@@ -225,6 +235,7 @@ debounce(struct keeper *k, enum hint hint)
 		if (atomic_load(&k->stop))
 			return;
 		poked(k);
+		fetches_run(k->fetches);
 		more = watch_read(&k->watch);
 		if (more != HINT_NONE)
 			hint = more;
@@ -242,17 +253,27 @@ breathe(const struct keeper *k)
 		nanosleep(&t, NULL);
 }
 
+/* Until the next look, or until a fetch is due. */
+static uint64_t
+next_ms(const struct keeper *k)
+{
+	uint64_t now = now_ms(), due = fetches_due(k->fetches);
+
+	if (due > k->next)
+		due = k->next;
+	return now < due ? due - now : 0;
+}
+
 static void *
 keeper_thread(void *arg)
 {
 	struct keeper *k = arg;
-	uint64_t now;
 	enum hint hint;
 	bool look;
 
 	while (!atomic_load(&k->stop)) {
-		now = now_ms();
-		wait_for(k, now < k->next ? k->next - now : 0, true);
+		wait_for(k, next_ms(k), true);
+		fetches_run(k->fetches);
 		look = poked(k) || now_ms() >= k->next;
 		if (atomic_load(&k->stop))
 			break;

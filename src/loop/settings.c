@@ -1,9 +1,11 @@
 /* settings: a refcounted configuration, and how it is come by. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "loop/settings.h"
+#include "spool/fetched.h"
 
 struct settings *
 settings_new(struct config *c)
@@ -72,6 +74,29 @@ default_listen(struct config *c, const struct daemon_options *o,
 	return keys_set(config_keys, c, "listen", value, d);
 }
 
+/* What nbdmux-fetch made may be served, wherever else images must be. */
+static int
+allow_fetched(struct config *c, const struct daemon_options *o,
+    struct diag *d)
+{
+	struct places p = o->places;
+	char dir[PATH_MAX], *dirs;
+
+	if (c->image_dirs == NULL)
+		return 0;
+	if (places_data(&p, c->data_dir, d) == -1)
+		return -1;
+	fetched_dir(&p, dir);
+	/* A list has no other separators, and a relative path no meaning. */
+	if (dir[0] != '/' || strpbrk(dir, ", \t") != NULL)
+		return 0;
+	if (asprintf(&dirs, "%s, %s", c->image_dirs, dir) == -1)
+		return diag_errno(d, "cannot read the configuration");
+	free(c->image_dirs);
+	c->image_dirs = dirs;
+	return 0;
+}
+
 /* Without GnuTLS none of its keys is taken: who writes one counts on it. */
 static int
 check_built(const struct config *c, struct diag *d)
@@ -94,8 +119,8 @@ settings_load(const struct daemon_options *o, struct diag *d)
 	if (forget_listen(&c, d) == 0 &&
 	    config_read(&c, o->places.conf, o->places.conf_given, d) == 0 &&
 	    override(&c, o, d) == 0 && default_listen(&c, o, d) == 0 &&
-	    check_built(&c, d) == 0 &&
-	    config_check(&c, d) == 0) {
+	    check_built(&c, d) == 0 && config_check(&c, d) == 0 &&
+	    allow_fetched(&c, o, d) == 0) {
 		s = settings_new(&c);
 		if (s == NULL)
 			diag_errno(d, "cannot keep the configuration");

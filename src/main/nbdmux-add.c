@@ -3,7 +3,8 @@
 #include "tool/add.h"
 #include "tool/options.h"
 
-enum { OPTION_RAW = 256, OPTION_CHECK, OPTION_TIMEOUT, OPTION_JSON };
+enum { OPTION_RAW = 256, OPTION_CHECK, OPTION_TIMEOUT, OPTION_JSON,
+	OPTION_NO_WAIT };
 
 static const struct option_row rows[] = {
 	{ 'w', NULL, NULL, "clients may write: the same as --mode=rw" },
@@ -14,6 +15,8 @@ static const struct option_row rows[] = {
 	{ OPTION_CHECK, "check", NULL,
 	    "say what would be done, and do nothing" },
 	{ OPTION_TIMEOUT, "timeout", "S", "wait for the daemon so long [5]" },
+	{ OPTION_NO_WAIT, "no-wait", NULL,
+	    "leave it to the daemon to fetch the image of a URL" },
 	{ OPTION_JSON, "json", NULL, "print the result as JSON" },
 	{ 0 }
 };
@@ -49,6 +52,9 @@ one(struct options *o, struct add *a, int c)
 		return 0;
 	case OPTION_JSON:
 		a->json = true;
+		return 0;
+	case OPTION_NO_WAIT:
+		a->no_wait = true;
 		return 0;
 	case OPTION_TIMEOUT:
 		if (tool_seconds(optarg, &a->timeout, &d) == 0)
@@ -94,12 +100,12 @@ main(int argc, char **argv)
 	struct tool t;
 	struct options o = {
 		.tool = &t,
-		.synopsis = "NAME IMAGE",
-		.about = "Serve an image (a file or a block device) as the "
-		    "export NAME, or change how.",
+		.synopsis = "NAME IMAGE|URL",
+		.about = "Serve an image (a file, a block device, or what is "
+		    "fetched from a URL) as the\nexport NAME, or change how.",
 		.own = rows,
 		.keys = record_keys,
-		.skip = "image", /* the last argument */
+		.skip = "image source", /* the last argument */
 	};
 	int status = TOOL_FAILED;
 

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "spool/config.h"
 #include "spool/name.h"
+#include "spool/url.h"
 
 const char *const config_tls_names[] = { "off", "on", "required", NULL };
 static const char *const verify_names[] = { "no", "optional", "required",
@@ -105,6 +106,15 @@ const struct key config_keys[] = {
 	    .check = check_dir, .flags = KEY_RESTART,
 	    .arg = "DIRECTORY",
 	    .help = "what outlives a restart, by default " PLACES_DATA },
+	{ .name = "fetches", .type = KEY_COUNT, AT(fetches),
+	    .value = "1", .min = 0, .max = 16, .arg = "COUNT",
+	    .help = "most images fetched at a time" },
+	{ .name = "fetch-from", .type = KEY_LIST, AT(fetch_from),
+	    .check = url_check_prefix, .flags = KEY_FILLED, .arg = "URL,...",
+	    .help = "beginnings of the addresses that may be added over HTTP" },
+	{ .name = "fetch-cache", .type = KEY_STRING, AT(fetch_cache),
+	    .check = url_check, .arg = "URL",
+	    .help = "cache through which images are fetched, by default none" },
 	{ .name = "default-export", .type = KEY_STRING, AT(default_export),
 	    .check = name_check, .arg = "NAME",
 	    .help = "export for clients that name none, by default none" },

@@ -43,6 +43,10 @@ struct config {
 	uint64_t max_handshake;  /* bytes per handshake */
 	uint64_t handshake_timeout; /* seconds, all of them */
 	uint64_t keepalive;         /* a vanished client is gone after this */
+	uint64_t fetches;     /* downloads at a time */
+	char *fetch_from;     /* list of prefixes of URLs that strangers may
+	                       * name; NULL: none */
+	char *fetch_cache;    /* URL of a cache before all sources, or NULL */
 	uint64_t drain_timeout;     /* SIGTERM waits this long for replies */
 	unsigned tls;        /* enum config_tls */
 	char *tls_certificate, *tls_key; /* files; NULL: none */

@@ -8,6 +8,7 @@
 #include "base/size.h"
 #include "base/text.h"
 #include "spool/record.h"
+#include "spool/url.h"
 
 /* The protocol's limit on strings, and its rules on block sizes. */
 #define STRING_MAX 4096
@@ -20,6 +21,10 @@ const char *const mode_names[] = { "ro", "rw", "cow", NULL };
 
 const char *const record_tls_names[] = { "optional", "require", NULL };
 
+const char *const record_content_names[] = { "auto", "raw", "img", "img.gz",
+	"img.xz", "img.zst", "img.bz2", "img.lz4", "qcow2", "vmdk", "vdi",
+	"vhd", "vhdx", NULL };
+
 /* What people may write for an image that is not a path. */
 static const struct {
 	const char *prefix, *what;
@@ -30,8 +35,6 @@ static const struct {
 	{ "nbds:", "an export of another NBD server" },
 	{ "nbd+unix:", "an export of another NBD server" },
 	{ "nbds+unix:", "an export of another NBD server" },
-	{ "http:", "an image on another machine" },
-	{ "https:", "an image on another machine" },
 };
 
 /* Room for what a value begins with, in a message. */
@@ -48,6 +51,9 @@ check_image(const char *value, struct diag *d)
 	char shown[SHOWN];
 	size_t len = strlen(value);
 
+	if (url_is(value))
+		return diag_set(d, "\"%s\" is an address, not a path; write "
+		    "it as source = %s", show(shown, value), shown);
 	for (size_t i = 0; i < sizeof(image_kinds) / sizeof(*image_kinds); i++)
 		if (strncmp(value, image_kinds[i].prefix,
 		    strlen(image_kinds[i].prefix)) == 0)
@@ -84,6 +90,47 @@ check_mode(const char *value, struct diag *d)
 	return 0;
 }
 
+bool
+record_is_sum(const char *value)
+{
+	size_t len = strspn(value, "0123456789abcdefABCDEF");
+
+	return value[len] == '\0' && len >= 32;
+}
+
+/* The sum, or where a list of sums is: beside the source, or anywhere. */
+static int
+check_sum(const char *value, size_t digits, struct diag *d)
+{
+	size_t len = strlen(value);
+
+	if (record_is_sum(value) && len != digits)
+		return diag_set(d, "\"%.140s\" has %zu digits; this sum has "
+		    "%zu", value, len, digits);
+	if (record_is_sum(value))
+		return 0;
+	if (url_is(value))
+		return url_check(value, d);
+	if (len > 255 || value[strspn(value, "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+~-/%")] != '\0')
+		return diag_set(d, "\"%.140s\" is neither a sum of %zu "
+		    "hexadecimal digits nor the name of a list of sums beside "
+		    "the source", value, digits);
+	return 0;
+}
+
+static int
+check_sha256(const char *value, struct diag *d)
+{
+	return check_sum(value, 64, d);
+}
+
+static int
+check_sha512(const char *value, struct diag *d)
+{
+	return check_sum(value, 128, d);
+}
+
 static bool
 is_power(uint64_t n)
 {
@@ -111,7 +158,7 @@ check_power(const char *value, struct diag *d)
 const struct key record_keys[] = {
 	{ .name = "image", .type = KEY_STRING,
 	    .offset = offsetof(struct record, image),
-	    .check = check_image, .flags = KEY_REQUIRED, .arg = "PATH",
+	    .check = check_image, .flags = KEY_FILLED, .arg = "PATH",
 	    .help = "file or block device to serve, an absolute path" },
 	{ .name = "description", .type = KEY_STRING,
 	    .offset = offsetof(struct record, description),
@@ -151,17 +198,28 @@ const struct key record_keys[] = {
 	    .offset = offsetof(struct record, tls), .value = "optional",
 	    .choices = record_tls_names, .arg = "optional|require",
 	    .help = "whether clients must encrypt" },
+	{ .name = "source", .type = KEY_STRING,
+	    .offset = offsetof(struct record, source),
+	    .check = url_check, .flags = KEY_FILLED | KEY_BESIDE, .arg = "URL",
+	    .help = "where the image is fetched from" },
+	{ .name = "sha256", .type = KEY_STRING,
+	    .offset = offsetof(struct record, sha256),
+	    .check = check_sha256, .flags = KEY_FILLED | KEY_BESIDE, .arg = "HEX|FILE",
+	    .help = "SHA-256 of what is fetched, or the list beside it" },
+	{ .name = "sha512", .type = KEY_STRING,
+	    .offset = offsetof(struct record, sha512),
+	    .check = check_sha512, .flags = KEY_FILLED | KEY_BESIDE, .arg = "HEX|FILE",
+	    .help = "SHA-512 of what is fetched, or the list beside it" },
+	{ .name = "format", .type = KEY_ENUM,
+	    .offset = offsetof(struct record, format), .value = "auto",
+	    .flags = KEY_BESIDE,
+	    .choices = record_content_names, .arg = "FORMAT",
+	    .help = "what is fetched, by default as its bytes say" },
 
 	{ .name = "partition", .flags = KEY_LATER, .arg = "NUMBER|root",
 	    .help = "serve only this partition of the image" },
 	{ .name = "alias", .flags = KEY_LATER, .arg = "NAME",
 	    .help = "serve another export under this name" },
-	{ .name = "source", .flags = KEY_LATER, .arg = "URL",
-	    .help = "where the image is downloaded from" },
-	{ .name = "sha256", .flags = KEY_LATER, .arg = "HEX",
-	    .help = "checksum of the download" },
-	{ .name = "format", .flags = KEY_LATER, .arg = "FORMAT",
-	    .help = "format of the download" },
 	{ .name = "kernel", .flags = KEY_LATER, .arg = "PATH",
 	    .help = "kernel that boots with the image" },
 	{ .name = "initrd", .flags = KEY_LATER, .arg = "PATH",
@@ -190,6 +248,32 @@ bool
 record_equal(const struct record *a, const struct record *b)
 {
 	return keys_equal(record_keys, a, b);
+}
+
+static bool
+same_values(const struct record *a, const struct record *b, const char *names)
+{
+	struct key one[2] = { { 0 }, { 0 } };
+
+	for (const struct key *k = record_keys; k->name != NULL; k++) {
+		one[0] = *k;
+		if ((names != NULL ? strstr(names, k->name) != NULL :
+		    !(k->flags & KEY_BESIDE)) && !keys_equal(one, a, b))
+			return false;
+	}
+	return true;
+}
+
+bool
+record_serves_same(const struct record *a, const struct record *b)
+{
+	return same_values(a, b, NULL);
+}
+
+bool
+record_fetches_same(const struct record *a, const struct record *b)
+{
+	return same_values(a, b, "source sha256 sha512 format");
 }
 
 int
@@ -251,9 +335,15 @@ record_check(const struct record *r, struct diag *d)
 {
 	struct record_blocks b;
 
-	if (r->image == NULL)
+	if ((r->image == NULL || r->image[0] == '\0') && r->source == NULL)
 		return diag_set(d, "there is no image; write image = and the "
-		    "absolute path of a file or block device");
+		    "absolute path of a file or block device, or source = and "
+		    "a URL");
+	if (r->source == NULL && (r->sha256 != NULL || r->sha512 != NULL ||
+	    r->format != CONTENT_AUTO))
+		return diag_set(d, "\"%s\" is of what is fetched, and there "
+		    "is no source; write source = and a URL", r->sha256 != NULL
+		    ? "sha256" : r->sha512 != NULL ? "sha512" : "format");
 	record_blocks(r, &b);
 	return check_blocks(&b, d);
 }

@@ -19,7 +19,7 @@ extern const char *const record_tls_names[];
 enum record_tls { RECORD_TLS_OPTIONAL, RECORD_TLS_REQUIRE };
 
 struct record {
-	char *image; /* absolute path */
+	char *image; /* absolute path; may be NULL when there is a source */
 	char *description;
 	unsigned mode;
 	uint64_t block_min, block_preferred, block_max; /* 0: the default */
@@ -27,7 +27,16 @@ struct record {
 	bool exclusive; /* one connection at a time */
 	char *allow; /* addresses and identities; NULL: everybody */
 	unsigned tls; /* enum record_tls */
+	char *source; /* URL that the image is fetched from; NULL: nowhere */
+	char *sha256, *sha512; /* of the download: hexadecimal, or where the
+	                        * list is; NULL: not checked */
+	unsigned format;       /* enum record_content, of the download */
 };
+
+
+/* What a download is to be; the names begin with these two. */
+enum record_content { CONTENT_AUTO, CONTENT_RAW };
+extern const char *const record_content_names[];
 
 extern const struct key record_keys[];
 
@@ -44,6 +53,10 @@ int record_parse(struct record *r, const char *text, size_t len,
 int record_check(const struct record *r, struct diag *d);
 int record_format(const struct record *r, struct buf *b, struct diag *d);
 bool record_equal(const struct record *a, const struct record *b);
+/* Whether clients would notice no difference: all keys but KEY_BESIDE. */
+bool record_serves_same(const struct record *a, const struct record *b);
+/* Whether both want the same fetched: source, sums, format. */
+bool record_fetches_same(const struct record *a, const struct record *b);
 int record_copy(struct record *dst, const struct record *src);
 
 /*
@@ -59,6 +72,9 @@ void record_blocks(const struct record *r, struct record_blocks *b);
 
 /* One address or network, "10.0.0.0/8", "::1", "vsock:3": 0 or -1, d set. */
 int record_check_cidr(const char *text, struct diag *d);
+
+/* Whether a sum is one, and not the place of a list of them. */
+bool record_is_sum(const char *value);
 
 /* One item of "allow": such an address, "cn:NAME" or "psk:USER". */
 #define RECORD_ALLOW_CN "cn:"

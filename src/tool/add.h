@@ -9,11 +9,12 @@
 
 struct add {
 	const char *name;
-	const char *image;    /* as given; may be relative */
-	struct record record; /* all but the image */
+	const char *image;    /* as given: a path, maybe relative, or a URL */
+	struct record record; /* all but the image, or the source */
 	bool raw;             /* do not look at the image's format */
 	bool check;           /* say what would be done */
 	bool json;
+	bool no_wait;         /* for what is to be fetched */
 	double timeout;       /* s to wait for the daemon */
 };
 

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "spool/config.h"
 #include "tool/listing.h"
+#include "tool/listingpriv.h"
 
 void
 listing_begin(struct listing_source *s, struct tool *t)
@@ -25,8 +26,10 @@ listing_free(struct listing *l)
 {
 	if (l == NULL)
 		return;
-	for (size_t i = 0; i < l->count; i++)
+	for (size_t i = 0; i < l->count; i++) {
 		state_export_clear(&l->rows[i].state);
+		fetch_clear(&l->rows[i].fetch);
+	}
 	free(l->rows);
 	stats_snapshot_free(&l->stats);
 	view_free(l->view);
@@ -241,6 +244,7 @@ listing_take(struct listing_source *s, const struct listing *before,
 		listing_free(l);
 		return NULL;
 	}
+	listing_fetches(l, s->tool);
 	if (l->server.pid != 0)
 		read_counters(s, l);
 	count(l);
@@ -282,6 +286,12 @@ listing_nearest(const struct listing *l, const char *name)
 const char *
 listing_status(const struct listing_row *r)
 {
+	if (r->fetching && fetch_pending(&r->fetch) &&
+	    (!r->fetch.refresh || r->state.generation == 0))
+		return status_names[r->fetch.status];
+	if (r->fetching && r->fetch.status == STATUS_FAILED &&
+	    r->state.generation == 0)
+		return status_names[STATUS_FAILED];
 	if (r->answered)
 		return status_names[r->state.status];
 	return r->state.error != NULL ? status_names[STATUS_FAILED] :

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/diag.h"
+#include "spool/fetch.h"
 #include "spool/name.h"
 #include "spool/state.h"
 #include "spool/stats.h"
@@ -22,6 +23,8 @@ struct listing_row {
 	bool answered; /* the daemon has a state; else state is what the spool
 	                * says, as far as that is known */
 	struct state_export state;
+	struct fetch fetch; /* of its source, when there is one */
+	bool fetching;      /* there is, and fetch is about it */
 	const struct view_entry *entry; /* borrowed; NULL: not in the spool */
 	size_t clients;
 	const struct stats_conn_row *conns; /* borrowed: its clients */
@@ -65,6 +68,10 @@ const char *listing_nearest(const struct listing *l, const char *name);
 /* Clients must encrypt: the daemon, or the export, wants that. */
 bool listing_secure(const struct listing *l, const struct listing_row *r);
 
+/*
+ * How the export is: while a new source is fetched, that; a newer version of
+ * the same is fetched behind the back of one that is "ready".
+ */
 /* "ready", ..., or "unserved": in the spool, but no daemon answers for it. */
 const char *listing_status(const struct listing_row *r);
 

@@ -1,6 +1,7 @@
 /* options: getopt_long and the text of --help from one table. */
 #include <bsd/string.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,18 @@ add_rows(struct options *o, const struct option_row *rows,
 	return count;
 }
 
+static bool
+listed(const char *list, const char *word)
+{
+	const char *cursor = list, *item;
+	size_t len;
+
+	while (list != NULL && (item = text_item(&cursor, &len)) != NULL)
+		if (strlen(word) == len && memcmp(item, word, len) == 0)
+			return true;
+	return false;
+}
+
 /* The keys that are options of this program; the last row has no name. */
 static struct key *
 take_keys(const struct options *o)
@@ -55,7 +68,7 @@ take_keys(const struct options *o)
 		return NULL;
 	for (const struct key *k = o->keys; k != NULL && k->name != NULL &&
 	    count < OPTIONS_MAX; k++)
-		if (o->skip == NULL || strcmp(k->name, o->skip) != 0)
+		if (!listed(o->skip, k->name))
 			rows[count++] = *k;
 	return rows;
 }

@@ -26,7 +26,7 @@ struct options {
 	const char *about;            /* a sentence for --help */
 	const struct option_row *own; /* the last row is zeroes */
 	const struct key *keys;       /* options from a key table, or NULL */
-	const char *skip;             /* but for this key, or NULL */
+	const char *skip;             /* but for these keys, or NULL */
 	/* Filled by options_begin(): */
 	struct key *rows;     /* owned: what is left of keys */
 	struct option *longs; /* owned */

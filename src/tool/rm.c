@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "spool/config.h"
+#include "spool/fetched.h"
 #include "spool/publish.h"
 #include "spool/state.h"
 #include "tool/removal.h"
@@ -47,6 +49,32 @@ remove_one(struct removal *r, struct target *t)
 	if (removed == -1)
 		failed_to(r, t, errno);
 	t->was_there = removed == 1;
+}
+
+/*
+ * What was fetched for them goes, too: clients that are still there have it
+ * open.  An export that was only away is not asked, since nothing says what
+ * it was.
+ */
+static void
+remove_images(struct removal *r)
+{
+	struct view *view = NULL;
+	char dir[PATH_MAX];
+	struct diag d = { "" };
+
+	if (config_data(&r->tool->places, &d) != 0 ||
+	    view_read(r->tool->spoolfd, NULL, &view, &d) != 0) {
+		tool_say(r->tool, "what was fetched stays: %s", d.text);
+		return;
+	}
+	fetched_dir(&r->tool->places, dir);
+	for EACH(r, t)
+		if (t->was_there && t->status != TOOL_FAILED &&
+		    fetched_remove(dir, t->name, view, &d) == -1)
+			tool_say(r->tool, "what was fetched for %s stays: %s",
+			    t->name, d.text);
+	view_free(view);
 }
 
 static void
@@ -143,6 +171,7 @@ carry_out(struct removal *r)
 	await_begin(&r->await, r->tool);
 	for EACH(r, t)
 		remove_one(r, t);
+	remove_images(r);
 	if (r->server.pid != 0)
 		removal_follow(r);
 	remove_markers(r);

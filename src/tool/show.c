@@ -80,13 +80,38 @@ cell_allow(const struct listing_row *r)
 	return r->entry->record.allow != NULL ? r->entry->record.allow : "all";
 }
 
+/* "fetching 45%" */
+static const char *
+cell_status(char dst[CELL], const struct listing_row *r)
+{
+	const char *status = listing_status(r);
+	double percent = fetch_percent(&r->fetch);
+
+	if (!r->fetching || percent < 0 || r->fetch.status == STATUS_QUEUED ||
+	    strcmp(status, status_names[r->fetch.status]) != 0 ||
+	    !fetch_pending(&r->fetch))
+		return status;
+	snprintf(dst, CELL, "%s %d%%", status, (int)percent);
+	return dst;
+}
+
 static const char *
 cell_mode(const struct listing_row *r)
 {
 	/* Nobody knows what a text that cannot be read wants. */
-	if (!r->answered && r->state.image == NULL)
+	if (!r->answered && (r->entry == NULL || r->entry->bad))
 		return "-";
 	return mode_names[r->state.mode];
+}
+
+/* Where it comes from, until it is there. */
+static const char *
+cell_image(const struct listing_row *r)
+{
+	if (r->state.image != NULL)
+		return r->state.image;
+	return r->entry != NULL && r->entry->record.source != NULL ?
+	    r->entry->record.source : "-";
 }
 
 static const char *
@@ -132,12 +157,12 @@ show_exports(const struct listing *l, FILE *out, size_t width)
 	for (const struct listing_row *r = l->rows; r < l->rows + l->count;
 	    r++) {
 		char size[CELL], gen[CELL], clients[CELL], rd[CELL], wr[CELL];
-		char text[2 * DIAG_MAX];
+		char text[2 * DIAG_MAX], status[CELL];
 
 		if (r->hidden)
 			continue;
 		table_row(&t, (const char *[]) { r->name, cell_mode(r),
-		    cell_size(size, r), listing_status(r),
+		    cell_size(size, r), cell_status(status, r),
 		    cell_generations(gen, r), cell_number(clients, r->clients),
 		    cell_rate(rd, r->read_rate), cell_rate(wr, r->write_rate),
 		    cell_description(text, sizeof(text), r) });
@@ -162,19 +187,19 @@ show_long(const struct listing *l, FILE *out, size_t width)
 	    r++) {
 		char size[CELL], gen[CELL], clients[CELL], rd[CELL], wr[CELL];
 		char requests[CELL], errors[CELL], since[CELL];
-		char text[2 * DIAG_MAX];
+		char text[2 * DIAG_MAX], status[CELL];
 
 		if (r->hidden)
 			continue;
 		table_row(&t, (const char *[]) { r->name, cell_mode(r),
-		    cell_size(size, r), listing_status(r),
+		    cell_size(size, r), cell_status(status, r),
 		    cell_generations(gen, r), cell_number(clients, r->clients),
 		    cell_bytes(rd, r->totals.bytes_read),
 		    cell_bytes(wr, r->totals.bytes_written),
 		    cell_number(requests, listing_requests(&r->totals)),
 		    cell_number(errors, r->totals.errors),
 		    cell_since(since, r), cell_allow(r),
-		    r->state.image != NULL ? r->state.image : "-",
+		    cell_image(r),
 		    cell_description(text, sizeof(text), r) });
 		note_error(&t, r);
 	}

@@ -159,6 +159,35 @@ put_rates(struct json *j, const struct listing_row *r)
 	json_real(j, "write_rate", r->write_rate);
 }
 
+/* How far its source has come; null without one. */
+static void
+put_fetch(struct json *j, const struct listing_row *r)
+{
+	const struct fetch *f = &r->fetch;
+	double percent = fetch_percent(f);
+
+	if (!r->fetching) {
+		json_null(j, "fetch");
+		return;
+	}
+	json_open(j, "fetch", '{');
+	json_string(j, "status", status_names[f->status]);
+	json_string(j, "error", f->error);
+	json_bool(j, "refresh", f->refresh);
+	json_number(j, "bytes_total", f->bytes_total);
+	json_number(j, "bytes_done", f->bytes_done);
+	if (percent < 0)
+		json_null(j, "progress");
+	else
+		json_real(j, "progress", percent);
+	put_time(j, "enqueued", f->enqueued);
+	put_time(j, "started", f->started);
+	put_time(j, "updated", f->updated);
+	put_time(j, "completed", f->completed);
+	put_time(j, "retry", f->retry);
+	json_close(j, '}');
+}
+
 static void
 put_export(struct json *j, const struct listing *l, const struct listing_row *r)
 {
@@ -178,6 +207,7 @@ put_export(struct json *j, const struct listing *l, const struct listing_row *r)
 	put_uri(j, l, r);
 	put_totals(j, &r->totals, l->counted);
 	put_rates(j, r);
+	put_fetch(j, r);
 	put_record(j, r->entry);
 	json_close(j, '}');
 }

@@ -97,7 +97,7 @@ def help_rows(program):
 	key = False
 	for line in text.splitlines():
 		key = key or line.startswith(("Every key", "What the export's"))
-		m = re.match(r"  (?:-(\w)|  )?(?:, |  | )?(?:--([a-z-]+))?"
+		m = re.match(r"  (?:-(\w)|  )?(?:, |  | )?(?:--([a-z0-9-]+))?"
 			r"(?:[= ](\S+))?  +(.*)", line)
 		if m and (m[1] or m[2]):
 			yield m[1], m[2], m[3] or "", m[4], key

@@ -70,8 +70,9 @@ TEST(every_key_is_read)
 
 TEST(an_image_that_is_no_path_is_refused_with_what_would_be_right)
 {
-	CHECK_STR(refused(""), "x.ini: \"image\" is missing; add the line "
-	    "image = PATH");
+	CHECK_STR(refused(""), "x.ini: there is no image; write image = and "
+	    "the absolute path of a file or block device, or source = and a "
+	    "URL");
 	CHECK_STR(refused("image = disk.img\n"), "x.ini:2: \"image\": "
 	    "\"disk.img\" is not an absolute path; write the whole path, "
 	    "beginning with /");
@@ -86,8 +87,8 @@ TEST(an_image_that_is_no_path_is_refused_with_what_would_be_right)
 	    "which is not supported yet") != NULL);
 	CHECK(strstr(refused("image = nbd+unix:///x?socket=/s\n"),
 	    "not supported yet") != NULL);
-	CHECK(strstr(refused("image = https://host/x\n"),
-	    "not supported yet") != NULL);
+	CHECK(strstr(refused("image = https://host/x\n"), "is an address, "
+	    "not a path; write it as source = https://host/x") != NULL);
 }
 
 TEST(a_path_longer_than_the_kernel_takes_is_refused)
@@ -180,11 +181,53 @@ TEST(the_preferred_block_follows_a_larger_minimum)
 	CHECK(b.min == 65536 && b.preferred == 65536 && b.max == 32 << 20);
 }
 
+TEST(a_source_is_as_good_as_an_image)
+{
+	struct diag d;
+	struct record r, s;
+
+	CHECK(parse(&r, "[export]\nsource = https://host/a.img.xz\n"
+	    "sha512 = SHA512SUMS\nformat = img.xz\n", &d) == 0);
+	CHECK(r.image == NULL);
+	CHECK_STR(r.source, "https://host/a.img.xz");
+	CHECK_STR(record_content_names[r.format], "img.xz");
+	CHECK(parse(&s, "[export]\nsource = https://host/a.img.xz\n"
+	    "sha512 = SHA512SUMS\nformat = img.xz\nimage = /a\n", &d) == 0);
+	CHECK(record_fetches_same(&r, &s) && !record_serves_same(&r, &s));
+	record_clear(&s);
+	CHECK(parse(&s, "[export]\nsource = https://host/a.img.xz\n", &d) ==
+	    0);
+	CHECK(!record_fetches_same(&r, &s) && record_serves_same(&r, &s));
+	record_clear(&s);
+	record_clear(&r);
+}
+
+TEST(what_is_to_be_fetched_is_checked)
+{
+	CHECK(strstr(refused("source = ftp://host/x\n"),
+	    "https:// or http://") != NULL);
+	CHECK(strstr(refused("source = file:///etc/passwd\n"),
+	    "https:// or http://") != NULL);
+	CHECK(strstr(refused("source = http://a:b@host/x\n"), "netrc") !=
+	    NULL);
+	CHECK(strstr(refused("source =\n"), "empty") != NULL);
+	CHECK(strstr(refused("image = /a\nsha256 = SHA256SUMS\n"),
+	    "there is no source") != NULL);
+	CHECK(strstr(refused("image = /a\nformat = raw\n"),
+	    "there is no source") != NULL);
+	CHECK(strstr(refused("source = http://h/x\nsha256 = "
+	    "0123456789012345678901234567890123456789\n"), "has 40 digits; "
+	    "this sum has 64") != NULL);
+	CHECK(strstr(refused("source = http://h/x\nsha256 = a b\n"),
+	    "neither a sum") != NULL);
+	CHECK(strstr(refused("source = http://h/x\nformat = tar\n"),
+	    "is not known") != NULL);
+}
+
 TEST(keys_of_later_versions_are_refused_by_name)
 {
 	static const char *const later[] = { "partition", "alias",
-		"source", "sha256", "format", "kernel", "initrd",
-		"cmdline", "expires" };
+		"kernel", "initrd", "cmdline", "expires" };
 	char lines[256], why[256];
 
 	for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++) {
@@ -410,6 +453,8 @@ main(void)
 	RUN(modes_are_ro_and_rw);
 	RUN(block_sizes_follow_the_specification);
 	RUN(the_preferred_block_follows_a_larger_minimum);
+	RUN(a_source_is_as_good_as_an_image);
+	RUN(what_is_to_be_fetched_is_checked);
 	RUN(keys_of_later_versions_are_refused_by_name);
 	RUN(an_unknown_key_names_the_nearest);
 	RUN(addresses_and_networks_are_strict);

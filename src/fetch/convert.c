@@ -1,0 +1,170 @@
+/* convert: qemu-img, asked first what is in the image. */
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "fetch/convert.h"
+#include "fetch/sparse.h"
+
+#define PROGRAM "qemu-img"
+#define OUTPUT_MAX (64 * 1024)
+#define TICK 200 /* ms */
+
+/* Its standard output or error goes to the pipe. */
+static int
+spawn(char *const argv[], int which, int *fd, pid_t *pid)
+{
+	extern char **environ;
+	posix_spawn_file_actions_t actions;
+	int fds[2], error;
+
+	if (pipe2(fds, O_CLOEXEC) == -1)
+		return errno;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null",
+	    O_RDONLY, 0);
+	posix_spawn_file_actions_addopen(&actions, which == STDOUT_FILENO ?
+	    STDERR_FILENO : STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, fds[1], which);
+	error = posix_spawnp(pid, PROGRAM, &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	close(fds[1]);
+	*fd = fds[0];
+	if (error != 0)
+		close(fds[0]);
+	return error;
+}
+
+/* Its output, until it ends or is to be ended. */
+static enum convert_result
+attend(const struct convert *c, int fd, struct buf *out, struct diag *d)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char text[4096];
+	ssize_t n = 1;
+	int room;
+
+	while (n > 0) {
+		if (*c->stop)
+			return CONVERT_STOPPED;
+		if (c->tick != NULL)
+			c->tick(c->arg);
+		room = open(c->to, O_RDONLY | O_CLOEXEC);
+		if (room != -1 && sparse_room(room, 0, d) == -1) {
+			close(room);
+			return CONVERT_FULL;
+		}
+		if (room != -1)
+			close(room);
+		if (poll(&p, 1, TICK) <= 0)
+			continue;
+		n = read(fd, text, sizeof(text));
+		if (n == -1 && errno == EINTR)
+			n = 1;
+		else if (n > 0)
+			buf_add(out, text, (size_t)n); /* what is too much is lost */
+	}
+	return CONVERT_DONE;
+}
+
+static enum convert_result
+run(const struct convert *c, char *const argv[], int which, struct buf *out,
+    struct diag *d)
+{
+	enum convert_result result;
+	int fd = -1, status = 0, error;
+	char shown[400];
+	pid_t pid;
+
+	error = spawn(argv, which, &fd, &pid);
+	if (error == ENOENT) {
+		diag_set(d, "it is %s, and " PROGRAM ", which would convert "
+		    "it, is not installed (Debian: qemu-utils)", c->driver);
+		return CONVERT_REFUSED;
+	}
+	if (error != 0) {
+		errno = error;
+		diag_errno(d, "cannot run " PROGRAM);
+		return CONVERT_FAILED;
+	}
+	result = attend(c, fd, out, d);
+	close(fd);
+	if (result != CONVERT_DONE)
+		kill(pid, SIGTERM);
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		;
+	if (result != CONVERT_DONE || (WIFEXITED(status) &&
+	    WEXITSTATUS(status) == 0))
+		return result;
+	text_escape(shown, sizeof(shown), out->len > 0 ? out->data : "",
+	    out->len > 0 ? strcspn(out->data, "\n") : 0);
+	diag_set(d, PROGRAM " cannot convert it: %s", shown[0] != '\0' ?
+	    shown : "it gives no reason");
+	return CONVERT_REFUSED;
+}
+
+/* A member of what "info --output=json" prints; its value. */
+static const char *
+member(const struct buf *json, const char *name)
+{
+	char quoted[64];
+	const char *at;
+
+	snprintf(quoted, sizeof(quoted), "\"%s\":", name);
+	at = json->len > 0 ? strstr(json->data, quoted) : NULL;
+	return at != NULL ? at + strlen(quoted) : NULL;
+}
+
+static enum convert_result
+inspect(const struct convert *c, struct diag *d)
+{
+	char *argv[] = { (char *)PROGRAM, (char *)"info", (char *)"-f",
+		(char *)c->driver, (char *)"--output=json", (char *)c->from,
+		NULL };
+	enum convert_result result;
+	struct buf out;
+
+	buf_init(&out, OUTPUT_MAX);
+	result = run(c, argv, STDOUT_FILENO, &out, d);
+	if (result == CONVERT_DONE && (member(&out, "backing-filename") !=
+	    NULL || member(&out, "full-backing-filename") != NULL ||
+	    member(&out, "data-file") != NULL)) {
+		diag_set(d, "it is %s that names another file, of which it is "
+		    "only a part; convert it to one that is whole", c->driver);
+		result = CONVERT_REFUSED;
+	} else if (result == CONVERT_DONE && member(&out, "virtual-size") ==
+	    NULL) {
+		diag_set(d, PROGRAM " does not say what is in it");
+		result = CONVERT_REFUSED;
+	}
+	buf_free(&out);
+	return result;
+}
+
+enum convert_result
+convert_run(const struct convert *c, struct diag *d)
+{
+	char *argv[] = { (char *)PROGRAM, (char *)"convert", (char *)"-f",
+		(char *)c->driver, (char *)"-O", (char *)"raw",
+		(char *)c->from, (char *)c->to, NULL };
+	enum convert_result result = inspect(c, d);
+	struct buf out;
+
+	if (result != CONVERT_DONE)
+		return result;
+	buf_init(&out, OUTPUT_MAX);
+	result = run(c, argv, STDERR_FILENO, &out, d);
+	buf_free(&out);
+	return result;
+}

@@ -1,0 +1,290 @@
+/* web: what all requests have in common, addresses, and small files. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "fetch/webpriv.h"
+#include "spool/url.h"
+
+#define REDIRECTS_MAX 10
+#define CONNECT_TIMEOUT 30L /* s */
+#define PAUSE_TICK 100000000L /* ns */
+
+int
+web_open(struct web *w, struct diag *d)
+{
+	memset(w, 0, sizeof(*w));
+	w->tries = WEB_TRIES;
+	w->stall = WEB_STALL;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0 ||
+	    (w->easy = curl_easy_init()) == NULL)
+		return diag_set(d, "cannot start libcurl");
+	return 0;
+}
+
+void
+web_close(struct web *w)
+{
+	curl_easy_cleanup(w->easy);
+	w->easy = NULL;
+	curl_global_cleanup();
+}
+
+/* --- addresses ------------------------------------------------------------ */
+
+static char *
+url_part(const char *url, const char *ref, CURLUPart part, unsigned flags)
+{
+	CURLU *u = curl_url();
+	char *text = NULL, *copy = NULL;
+
+	if (u != NULL && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+	    (ref == NULL || curl_url_set(u, CURLUPART_URL, ref, 0) ==
+	    CURLUE_OK) && curl_url_get(u, part, &text, flags) == CURLUE_OK)
+		copy = strdup(text);
+	curl_free(text);
+	curl_url_cleanup(u);
+	return copy;
+}
+
+char *
+web_resolve(const char *url, const char *ref)
+{
+	char *text = url_part(url, ref, CURLUPART_URL, 0);
+
+	if (text != NULL && url_check(text, NULL) == -1) {
+		free(text);
+		text = NULL;
+	}
+	return text;
+}
+
+char *
+web_basename(const char *url)
+{
+	char *path = url_part(url, NULL, CURLUPART_PATH, CURLU_URLDECODE);
+	char *slash = path != NULL ? strrchr(path, '/') : NULL;
+
+	if (slash != NULL)
+		memmove(path, slash + 1, strlen(slash));
+	return path;
+}
+
+static void
+base64url(char *dst, const char *src)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789-_";
+	unsigned bits = 0;
+	int have = 0;
+
+	for (; *src != '\0'; src++) {
+		bits = bits << 8 | (unsigned char)*src;
+		for (have += 8; have >= 6; have -= 6)
+			*dst++ = letters[bits >> (have - 6) & 63];
+	}
+	if (have > 0)
+		*dst++ = letters[bits << (6 - have) & 63];
+	*dst = '\0';
+}
+
+/* The cache's address of a source: BASE/b/BASE64URL. */
+static char *
+behind_cache(const char *cache, const char *url)
+{
+	size_t base = strlen(cache), size;
+	char *text;
+
+	while (base > 0 && cache[base - 1] == '/')
+		base--;
+	size = base + 4 + strlen(url) * 4 / 3 + 4;
+	text = malloc(size);
+	if (text == NULL)
+		return NULL;
+	memcpy(text, cache, base);
+	memcpy(text + base, "/b/", 3);
+	base64url(text + base + 3, url);
+	return text;
+}
+
+/* --- one request ---------------------------------------------------------- */
+
+/* An https address is not left for an http one: it was chosen for a reason. */
+static void
+set_protocols(CURL *c, const char *url)
+{
+	const char *allowed = strncasecmp(url, "https:", 6) == 0 ? "https" :
+	    "http,https";
+#if LIBCURL_VERSION_NUM >= 0x075500
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, allowed);
+	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, allowed);
+#else
+	long mask = CURLPROTO_HTTPS | (strchr(allowed, ',') != NULL ?
+	    CURLPROTO_HTTP : 0);
+
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS, mask);
+	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS, mask);
+#endif
+}
+
+int
+web_prepare(struct web *w, const char *url, struct curl_slist *headers,
+    struct diag *d)
+{
+	CURL *c = w->easy;
+	char *through = w->cache != NULL ? behind_cache(w->cache, url) : NULL;
+	const char *address = through != NULL ? through : url;
+	CURLcode rc;
+
+	curl_easy_reset(c);
+	w->error[0] = '\0';
+	rc = curl_easy_setopt(c, CURLOPT_URL, address);
+	set_protocols(c, address);
+	free(through);
+	if (rc != CURLE_OK || (w->cache != NULL && through == NULL))
+		return diag_set(d, "cannot fetch %s: out of memory", url);
+	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, w->error);
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L);
+	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
+	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
+	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT);
+	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)w->stall);
+	curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 256L * 1024);
+	curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
+	curl_easy_setopt(c, CURLOPT_USERAGENT, "nbdmux/" NBDMUX_VERSION);
+	if (access(w->netrc, R_OK) == 0) {
+		curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
+		curl_easy_setopt(c, CURLOPT_NETRC_FILE, w->netrc);
+	}
+	return 0;
+}
+
+/* What a server, or the way to it, may have got over in a moment. */
+static bool
+may_pass(CURLcode rc, long code)
+{
+	switch (rc) {
+	case CURLE_HTTP_RETURNED_ERROR:
+		return code >= 500 || code == 408 || code == 425 || code == 429;
+	case CURLE_COULDNT_RESOLVE_PROXY:
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_PARTIAL_FILE:
+	case CURLE_OPERATION_TIMEDOUT:
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_GOT_NOTHING:
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR:
+	case CURLE_HTTP2:
+	case CURLE_HTTP2_STREAM:
+		return true;
+	default:
+		return false;
+	}
+}
+
+enum web_again
+web_explain(const struct web *w, CURLcode rc, const char *url, struct diag *d)
+{
+	const char *why = w->error[0] != '\0' ? w->error :
+	    curl_easy_strerror(rc);
+	char shown[400];
+	long code = 0;
+
+	curl_easy_getinfo(w->easy, CURLINFO_RESPONSE_CODE, &code);
+	text_escape(shown, sizeof(shown), why, strlen(why));
+	if (rc == CURLE_HTTP_RETURNED_ERROR)
+		diag_set(d, "%s: the server says %ld%s", url, code,
+		    code == 404 || code == 410 ? " (there is no such file)" :
+		    code == 401 || code == 403 ? " (it is not for us)" : "");
+	else if (rc == CURLE_TOO_MANY_REDIRECTS)
+		diag_set(d, "%s: the server leads on more than %d times", url,
+		    REDIRECTS_MAX);
+	else if (rc == CURLE_UNSUPPORTED_PROTOCOL)
+		diag_set(d, "%s: the server leads to an address that is not "
+		    "followed: %s", url, shown);
+	else
+		diag_set(d, "%s: %s", url, shown);
+	return may_pass(rc, code) ? AGAIN_SOON : AGAIN_NO;
+}
+
+bool
+web_pause(const struct web *w, unsigned tries)
+{
+	struct timespec t = { .tv_nsec = PAUSE_TICK };
+	unsigned ticks = 5u << (tries < 5 ? tries : 5); /* 0.5 s, 1, 2, ... */
+
+	for (unsigned i = 0; i < ticks && !*w->stop; i++) {
+		nanosleep(&t, NULL);
+		if (w->tick != NULL && i % 10 == 0)
+			w->tick(w->arg);
+	}
+	return !*w->stop;
+}
+
+/* --- small files ---------------------------------------------------------- */
+
+static size_t
+on_text(char *data, size_t size, size_t n, void *arg)
+{
+	return buf_add(arg, data, size * n) == 0 ? size * n : 0;
+}
+
+static int
+on_progress(void *arg, curl_off_t total, curl_off_t done, curl_off_t up,
+    curl_off_t sent)
+{
+	const struct web *w = arg;
+
+	(void)total;
+	(void)done;
+	(void)up;
+	(void)sent;
+	return *w->stop != 0;
+}
+
+static CURLcode
+text_once(struct web *w, struct buf *b)
+{
+	buf_reset(b);
+	curl_easy_setopt(w->easy, CURLOPT_WRITEFUNCTION, on_text);
+	curl_easy_setopt(w->easy, CURLOPT_WRITEDATA, b);
+	curl_easy_setopt(w->easy, CURLOPT_NOPROGRESS, 0L);
+	curl_easy_setopt(w->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+	curl_easy_setopt(w->easy, CURLOPT_XFERINFODATA, w);
+	return curl_easy_perform(w->easy);
+}
+
+enum web_result
+web_text(struct web *w, const char *url, struct buf *b, struct diag *d)
+{
+	for (unsigned tries = 0;; tries++) {
+		CURLcode rc;
+
+		if (web_prepare(w, url, NULL, d) == -1)
+			return WEB_FAILED;
+		rc = text_once(w, b);
+		if (rc == CURLE_OK)
+			return WEB_DONE;
+		if (*w->stop)
+			return WEB_STOPPED;
+		if (rc == CURLE_WRITE_ERROR) {
+			diag_set(d, "%s: it has more than %zu bytes", url,
+			    b->max);
+			return WEB_FAILED;
+		}
+		if (web_explain(w, rc, url, d) == AGAIN_NO ||
+		    tries + 1 >= w->tries)
+			return WEB_FAILED;
+		if (!web_pause(w, tries))
+			return WEB_STOPPED;
+	}
+}

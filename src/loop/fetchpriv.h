@@ -1,0 +1,52 @@
+/* fetchpriv: what the two files of fetches share: a job, and its child. */
+#ifndef LOOP_FETCHPRIV_H
+#define LOOP_FETCHPRIV_H
+
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "loop/fetches.h"
+#include "spool/fetch.h"
+#include "spool/record.h"
+
+enum job_state {
+	JOB_IDLE,    /* its image is there */
+	JOB_QUEUED,  /* waits for its turn */
+	JOB_RUNNING, /* a child is at it */
+	JOB_PAUSED,  /* has failed; again when it is due */
+	JOB_FAILED   /* has failed, and would again until the entry changes */
+};
+
+struct job_fetch {
+	TAILQ_ENTRY(job_fetch) link; /* by name */
+	char name[NAME_SIZE];
+	struct stamp stamp;   /* the version of the entry that was seen */
+	struct record record; /* of it */
+	enum job_state state;
+	bool gone;            /* not in the spool; ends with its child */
+	bool again;           /* the child works for an older entry */
+	unsigned tries;       /* that failed */
+	unsigned vain;        /* that succeeded, and changed nothing */
+	uint64_t turn;        /* QUEUED: the lowest is next */
+	uint64_t enqueued;    /* s since the epoch */
+	uint64_t due;         /* PAUSED: ms */
+	pid_t pid;
+	int pidfd;
+};
+
+struct server;
+
+/* Start nbdmux-fetch for the job: 0, or -1 with d set. */
+int child_start(struct job_fetch *j, const struct server *s, struct diag *d);
+
+/* Has it ended?  Then *status is as of waitpid(2). */
+bool child_ended(struct job_fetch *j, int *status);
+
+/* Ask it to end; wait for it, at last with force. */
+void child_stop(const struct job_fetch *j);
+void child_end(struct job_fetch *j);
+
+#endif

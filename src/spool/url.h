@@ -1,0 +1,26 @@
+/* url: addresses that images are fetched from, and who may name which. */
+#ifndef SPOOL_URL_H
+#define SPOOL_URL_H
+
+#include <stdbool.h>
+
+#include "base/diag.h"
+
+#define URL_MAX 4096
+
+/* "http://..." or "https://...": not whether the rest is right. */
+bool url_is(const char *text);
+
+/* An address that can be fetched and shown to everybody: 0, or -1, d set. */
+int url_check(const char *url, struct diag *d);
+
+/*
+ * One item of "fetch-from": the beginning of addresses, up to a whole
+ * component of the path.  "*." at the start of the host is any subdomain.
+ */
+int url_check_prefix(const char *prefix, struct diag *d);
+
+/* Whether an address that url_check() takes begins like one of the list. */
+bool url_allowed(const char *list, const char *url);
+
+#endif
