@@ -379,7 +379,16 @@ for e in told["exports"]:
 	c["bytes sent to clients"] = e["bytes_read"]
 	c["bytes written by clients"] = e["bytes_written"]
 	wanted[e["name"]] = c
+times = {}
+for name, c in seen["exports"].items():
+	times[name] = {k: c.pop(k) for k in list(c) if k not in wanted[name]}
+	replies = sum(v for k, v in times[name].items() if "replies: " in k)
+	assert replies == sum(c[k] for k in names), (name, c, times)
 assert seen["exports"] == wanted, (seen["exports"], wanted)
+assert seen["all"]["requests: read"] == 2 and seen["workers"] == 16, seen
+assert sum(l["rounds"] for l in seen["loops"]) > 4, seen["loops"]
+took = times["image"]["ns of all replies together"]
+assert sum(l["busy"] for l in seen["loops"]) >= took > 0, (took, seen["loops"])
 assert wanted["image"]["requests: read"] == 2, wanted
 clients = [[c["client"], c["export"], c["generation"], calendar.timegm(
 	time.strptime(c["since"], "%Y-%m-%dT%H:%M:%SZ")), c["tls"],

@@ -80,6 +80,11 @@ conn_end(struct conn *c, const char *reason)
 	if (session_refused(c->session) && !c->refused)
 		conn_refused(c, NULL, 0, reason);
 	handshakes_remove(c);
+	if (c->replied) {
+		TAILQ_REMOVE(&l->replied, c, replied_link);
+		c->replied = false;
+		session_took(c->session, clock_now(CLOCK_MONOTONIC) - l->round);
+	}
 	acquire_forget(c);
 	challenge_free(c);
 	log_end_of(c, reason);
@@ -192,6 +197,7 @@ new_session(struct conn *c)
 		.max_handshake = cf->max_handshake,
 		.max_requests = (unsigned)cf->max_requests,
 		.max_queued = cf->max_queued,
+		.now = &c->loop->round,
 	};
 
 	return session_new(&conn_host, c, &sc);

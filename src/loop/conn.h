@@ -28,7 +28,9 @@ struct conn {
 	TAILQ_ENTRY(conn) link;
 	TAILQ_ENTRY(conn) run_link;
 	TAILQ_ENTRY(conn) shake_link;
+	TAILQ_ENTRY(conn) replied_link;
 	bool runnable; /* is in the loop's list of those */
+	bool replied;  /* is in the loop's list of those */
 	bool stopping; /* to be closed as soon as nothing is in flight */
 	bool logged;   /* when it began to be served, at the level info */
 	bool shaking;  /* is in the loop's list of handshakes, */

@@ -114,6 +114,16 @@ settle(struct conn *c)
 	conn_watch(c);
 }
 
+/* The session was run: the time of its replies is known when the round ends. */
+static void
+note_replies(struct conn *c)
+{
+	if (c->replied || !session_replied(c->session))
+		return;
+	c->replied = true;
+	TAILQ_INSERT_TAIL(&c->loop->replied, c, replied_link);
+}
+
 /* Put by what the session did not take; it is at most a buffer of input. */
 static bool
 keep(struct conn *c, const unsigned char *data, size_t len)
@@ -132,6 +142,7 @@ feed(struct conn *c, const unsigned char *data, size_t len)
 	size_t used;
 
 	c->verdict = session_run(c->session, data, len, &used);
+	note_replies(c);
 	if (c->verdict != SESSION_CLOSE && used < len &&
 	    !keep(c, data + used, len - used)) {
 		conn_end(c, "out of memory");
@@ -149,6 +160,7 @@ feed_stash(struct conn *c)
 
 	c->verdict = session_run(c->session, k != NULL ? k->data + k->start :
 	    NULL, k != NULL ? k->end - k->start : 0, &used);
+	note_replies(c);
 	if (k != NULL && (k->start += used) == k->end) {
 		chunk_put(&c->loop->pool, k);
 		c->stash = NULL;
@@ -186,6 +198,7 @@ receive(struct conn *c)
 void
 conn_run(struct conn *c)
 {
+	loop_works(c->loop);
 	switch (c->state) {
 	case CONN_OPEN:
 		if (c->verdict == SESSION_TLS)
@@ -214,6 +227,7 @@ conn_on_io(struct ev_loop *ev, ev_io *w, int revents)
 	(void)ev;
 	if (c->shaking && !handshakes_have_time(c->loop))
 		return;
+	loop_works(c->loop);
 	c->loop->worked = true;
 	if ((revents & EV_READ) && c->verdict != SESSION_TLS) {
 		receive(c);

@@ -32,6 +32,7 @@ run_inbox(struct loop *l)
 {
 	struct job *job, *next, *list = NULL;
 
+	loop_works(l);
 	job = atomic_exchange_explicit(&l->inbox, NULL, memory_order_acquire);
 	for (; job != NULL; job = next) { /* oldest first again */
 		next = job->next;
@@ -62,13 +63,10 @@ on_wake(struct ev_loop *ev, ev_async *w, int revents)
  * (Two CPUs in a virtual machine, 2026; t/bench.)
  */
 static bool
-keeps_awake(struct loop *l)
+keeps_awake(struct loop *l, uint64_t now)
 {
-	uint64_t now;
-
 	if (l->spin == 0)
 		return false;
-	now = clock_now(CLOCK_MONOTONIC);
 	if (l->worked)
 		l->awake = now + l->spin;
 	l->worked = false;
@@ -78,6 +76,27 @@ keeps_awake(struct loop *l)
 	return true;
 }
 
+/*
+ * What was asked and answered in this round took as long as the round: its
+ * replies have been sent, or wait for the sockets.
+ */
+static void
+end_round(struct loop *l, uint64_t now)
+{
+	uint64_t ns = now - l->round;
+	struct conn *c;
+
+	if (l->round == 0)
+		return;
+	while ((c = TAILQ_FIRST(&l->replied)) != NULL) {
+		TAILQ_REMOVE(&l->replied, c, replied_link);
+		c->replied = false;
+		session_took(c->session, ns);
+	}
+	stats_round(l->counters, now, ns);
+	l->round = 0;
+}
+
 /* Each runnable connection has one turn per round of the loop. */
 static void
 on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
@@ -85,6 +104,7 @@ on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
 	struct loop *l = w->data;
 	struct conn_list turn = TAILQ_HEAD_INITIALIZER(turn);
 	struct conn *c;
+	uint64_t now = 0;
 
 	(void)revents;
 	l->shake_end = 0;
@@ -95,7 +115,10 @@ on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
 		l->worked = true;
 		conn_run(c);
 	}
-	if (!keeps_awake(l) && TAILQ_EMPTY(&l->runnable))
+	if (l->round != 0 || l->spin != 0)
+		now = clock_now(CLOCK_MONOTONIC);
+	end_round(l, now);
+	if (!keeps_awake(l, now) && TAILQ_EMPTY(&l->runnable))
 		ev_idle_stop(ev, &l->busy);
 	else
 		ev_idle_start(ev, &l->busy);
@@ -128,6 +151,7 @@ loop_new(struct server *server, struct budget *budget, uint64_t spin,
 	TAILQ_INIT(&l->conns);
 	TAILQ_INIT(&l->handshakes);
 	TAILQ_INIT(&l->runnable);
+	TAILQ_INIT(&l->replied);
 	pool_init(&l->pool, budget);
 	l->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
 	if (l->ev == NULL) {

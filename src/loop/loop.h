@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "base/chunk.h"
+#include "base/clock.h"
 #include "base/job.h"
 #include "loop/server.h"
 
@@ -34,6 +35,9 @@ struct loop {
 	unsigned nhandshakes;
 	uint64_t shake_end; /* of their time in this round; 0: not begun */
 	struct conn_list runnable; /* have work without waiting for a socket */
+	uint64_t round; /* CLOCK_MONOTONIC's ns when its work began; 0: none */
+	struct conn_list replied; /* whose replies of the round are not timed */
+	struct stats_loop *counters; /* borrowed */
 	ev_prepare prepare; /* runs them, and keeps the poll from sleeping */
 	ev_idle busy;
 	bool stopping;
@@ -50,6 +54,17 @@ struct loop {
 struct loop *loop_new(struct server *server, struct budget *budget,
     uint64_t spin, struct diag *d);
 void loop_free(struct loop *l); /* NULL is allowed */
+
+/*
+ * There is work: the round's time begins, if it has not.  Once a round, since
+ * it costs a look at the clock.
+ */
+static inline void
+loop_works(struct loop *l)
+{
+	if (l->round == 0)
+		l->round = clock_now(CLOCK_MONOTONIC);
+}
 
 /* Run the job on the loop's thread.  Any thread; never fails. */
 void loop_post(struct loop *l, struct job *job);

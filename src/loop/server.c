@@ -44,6 +44,8 @@ make_loops(struct server *s, unsigned n, struct diag *d)
 		    s->settings->config.spin, d);
 		if (s->loops[s->nloops] == NULL)
 			return -1;
+		s->loops[s->nloops]->counters =
+		    &stats_daemon(s->stats)->loop[s->nloops];
 	}
 	return 0;
 }
@@ -76,8 +78,10 @@ make_parts(struct server *s, const struct config *c, struct diag *d)
 	if (s->limits == NULL || s->refusals == NULL || s->recorder == NULL ||
 	    s->workers == NULL)
 		return -1;
+	workers_watch(s->workers, stats_daemon(s->stats));
 	if (make_loops(s, thread_count(c), d) == -1)
 		return -1;
+	atomic_store(&stats_daemon(s->stats)->loops, s->nloops);
 	s->keeper = keeper_new(s, d);
 	return s->keeper == NULL ? -1 : 0;
 }

@@ -30,6 +30,7 @@ struct workers {
 	unsigned share; /* most threads that one lane may have */
 	unsigned max, threads, idle, queued;
 	bool stopping;
+	struct stats_daemon *gauges; /* NULL: nobody wants to know */
 };
 
 struct workers *
@@ -54,6 +55,25 @@ workers_new(unsigned max, struct diag *d)
 	w->max = max;
 	w->share = max - max / 4;
 	return w;
+}
+
+/* Locked. */
+static void
+tell(const struct workers *w)
+{
+	if (w->gauges == NULL)
+		return;
+	atomic_store_explicit(&w->gauges->workers_busy, w->threads - w->idle,
+	    memory_order_relaxed);
+	atomic_store_explicit(&w->gauges->workers_queued, w->queued,
+	    memory_order_relaxed);
+}
+
+void
+workers_watch(struct workers *w, struct stats_daemon *gauges)
+{
+	w->gauges = gauges;
+	atomic_store(&gauges->workers, w->max);
 }
 
 /* Locked.  At the end of the line, if it has a job and its share allows it. */
@@ -85,6 +105,7 @@ take(struct workers *w, struct lane **lane)
 	struct lane *l;
 
 	w->idle++;
+	tell(w);
 	while ((l = TAILQ_FIRST(&w->ready)) == NULL &&
 	    !(w->stopping && w->queued == 0))
 		pthread_cond_wait(&w->work, &w->lock);
@@ -97,6 +118,7 @@ take(struct workers *w, struct lane **lane)
 	l->running++;
 	if (--w->queued == 0 && w->stopping)
 		pthread_cond_broadcast(&w->work);
+	tell(w);
 	return pop(l);
 }
 
@@ -157,6 +179,7 @@ workers_add(struct workers *w, struct job *job, uint64_t key)
 	w->queued++;
 	if (w->queued > w->idle && w->threads < w->max)
 		start_one(w);
+	tell(w);
 	line_up(w, l);
 	pthread_mutex_unlock(&w->lock);
 }

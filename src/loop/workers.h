@@ -12,10 +12,14 @@
 
 #include "base/diag.h"
 #include "base/job.h"
+#include "spool/stats.h"
 
 struct workers;
 
 struct workers *workers_new(unsigned max, struct diag *d);
+
+/* Keep the gauges of workers there (borrowed), from now on. */
+void workers_watch(struct workers *w, struct stats_daemon *gauges);
 
 /* Any thread.  The job is run once, on a worker. */
 void workers_add(struct workers *w, struct job *job, uint64_t key);

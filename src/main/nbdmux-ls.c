@@ -2,7 +2,8 @@
 #include "tool/ls.h"
 #include "tool/options.h"
 
-enum { OPTION_INTERVAL = 256, OPTION_JSON, OPTION_NAMES };
+enum { OPTION_INTERVAL = 256, OPTION_JSON, OPTION_NAMES,
+	OPTION_PROMETHEUS };
 
 static const struct option_row rows[] = {
 	{ 'l', "long", NULL,
@@ -13,6 +14,8 @@ static const struct option_row rows[] = {
 	{ OPTION_INTERVAL, "interval", "S",
 	    "time between two looks [1; once 0.2]" },
 	{ OPTION_JSON, "json", NULL, "everything as JSON" },
+	{ OPTION_PROMETHEUS, "prometheus", NULL,
+	    "metrics, in the text format of Prometheus" },
 	{ OPTION_NAMES, "names", NULL, "only the names, one a line" },
 	{ 0 }
 };
@@ -31,6 +34,9 @@ one(struct options *o, struct ls *ls, int c)
 		return 0;
 	case OPTION_JSON:
 		ls->json = true;
+		return 0;
+	case OPTION_PROMETHEUS:
+		ls->metrics = true;
 		return 0;
 	case OPTION_NAMES:
 		ls->just_names = true;
@@ -57,8 +63,9 @@ parse(struct options *o, struct ls *ls, int argc, char **argv, int *status)
 	*status = c == OPTIONS_OK ? TOOL_OK : TOOL_USAGE;
 	if (c != OPTIONS_END)
 		return -1;
-	if (ls->watch && (ls->json || ls->just_names)) {
-		options_wrong(o, "-w draws tables, not --json or --names");
+	if (ls->watch && (ls->json || ls->just_names || ls->metrics)) {
+		options_wrong(o, "-w draws tables, not --json, --names or "
+		    "--prometheus");
 		return -1;
 	}
 	ls->names = argv + optind;

@@ -63,6 +63,7 @@ struct request {
 	unsigned contexts;    /* BLOCK_STATUS: those that are asked about */
 	int error;            /* errno value of the first failure */
 	uint64_t failed_at;   /* READ: its offset */
+	uint64_t begun;       /* *now when it was accepted */
 	bool flush;           /* a flush follows the last piece */
 	bool whole;           /* READ: its data is one reply or chunk, */
 	bool many;            /* or is of several pieces */
@@ -145,6 +146,7 @@ struct session {
 	unsigned contexts;    /* selected for this export */
 	struct wire_request status; /* that s->data is the payload of */
 	uint32_t turn;        /* requests in this run */
+	unsigned replied;     /* requests whose time is not counted yet */
 	unsigned inflight;    /* accepted, not yet replied to */
 	unsigned pending;     /* pieces at the backend or a worker */
 	struct request *writing;
@@ -281,6 +283,8 @@ size_t reply_put_chunk(const struct session *s, unsigned char *p,
 /* Count a reply that was made elsewhere, with its bytes of payload. */
 void reply_count(struct session *s, uint16_t command, uint64_t bytes,
     int error);
+/* After that: a request that began earlier has its own time. */
+void reply_timed(const struct request *r);
 
 /* piece.c */
 /* c is the piece's then, also on failure (NULL). */

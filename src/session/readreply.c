@@ -92,6 +92,7 @@ finish(struct request *r)
 		reply_success(s, &r->wire, r->wire.length);
 	else
 		reply_count(s, r->wire.command, r->wire.length, 0);
+	reply_timed(r);
 	request_free(r);
 }
 

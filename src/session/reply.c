@@ -191,6 +191,7 @@ reply_count(struct session *s, uint16_t command, uint64_t bytes, int error)
 
 	if (c == NULL)
 		return;
+	s->replied++;
 	stats_add(&c->requests[slot(command)], 1);
 	if (error != 0)
 		stats_add(&c->errors, 1);
@@ -198,4 +199,30 @@ reply_count(struct session *s, uint16_t command, uint64_t bytes, int error)
 		stats_add(&c->bytes_read, bytes);
 	else if (command == NBD_CMD_WRITE)
 		stats_add(&c->bytes_written, bytes);
+}
+
+void
+reply_timed(const struct request *r)
+{
+	struct session *s = r->session;
+
+	if (s->replied == 0 || s->config.now == NULL ||
+	    r->begun == *s->config.now)
+		return;
+	s->replied--;
+	stats_took(s->counters, *s->config.now - r->begun, 1);
+}
+
+bool
+session_replied(const struct session *s)
+{
+	return s->replied > 0;
+}
+
+void
+session_took(struct session *s, uint64_t ns)
+{
+	if (s->replied > 0)
+		stats_took(s->counters, ns, s->replied);
+	s->replied = 0;
 }

@@ -245,6 +245,8 @@ request_new(struct session *s, const struct wire_request *w)
 		return NULL;
 	r->session = s;
 	r->wire = *w;
+	if (s->config.now != NULL)
+		r->begun = *s->config.now;
 	s->inflight++;
 	return r;
 }
@@ -265,5 +267,6 @@ request_finish(struct request *r)
 		reply_success(s, &r->wire, r->wire.length);
 	else
 		reply_error(s, &r->wire, FAULT(r->error, NULL));
+	reply_timed(r);
 	request_free(r);
 }

@@ -57,6 +57,8 @@ struct session_config {
 	size_t max_handshake;        /* bytes per handshake */
 	unsigned max_requests;       /* accepted and not yet replied to */
 	size_t max_queued;           /* bytes of payload memory */
+	const uint64_t *now;         /* ns, of the host's clock, or NULL; see
+	                              * session_took() */
 };
 
 enum session_verdict {
@@ -123,6 +125,15 @@ void session_secured(struct session *s);
 void session_acquired(struct session *s, enum refusal refusal,
     struct generation *g, const char *why);
 void session_complete(struct io *io);
+
+/*
+ * How long requests take, from the session_run() that takes them up (what *now
+ * was then) to their replies being queued, is counted in the counters.  Those
+ * that were answered in the same turn of the host's clock are counted together
+ * when the host says how long that turn took; true: there are some.
+ */
+bool session_replied(const struct session *s);
+void session_took(struct session *s, uint64_t ns);
 
 /* The host's arg of the session that an io belongs to; any thread. */
 void *session_io_arg(const struct io *io);

@@ -312,12 +312,15 @@ status_complete(struct piece *p)
 
 	r->outstanding--;
 	r->error = p->io.error;
-	if (r->error != 0)
-		reply_error_at(s, &r->wire, r->error, r->wire.offset);
-	else if (answer(r, p->chunk) == -1)
+	if (r->error == 0 && answer(r, p->chunk) == -1) {
 		session_close(s, "out of memory");
-	else
-		reply_count(s, r->wire.command, 0, 0);
+	} else {
+		if (r->error != 0)
+			reply_error_at(s, &r->wire, r->error, r->wire.offset);
+		else
+			reply_count(s, r->wire.command, 0, 0);
+		reply_timed(r);
+	}
 	piece_free(p);
 	request_free(r);
 }

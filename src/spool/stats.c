@@ -209,7 +209,19 @@ stats_export_open(struct stats *s, const char *name)
 	return slot;
 }
 
-/* The last one frees the slot: its owner, or a connection that was longer. */
+static void
+move_counters(struct stats_counters *dst, struct stats_counters *src)
+{
+	stats_word *to = stats_words(dst), *from = stats_words(src);
+
+	for (size_t i = 0; i < STATS_TOTALS; i++)
+		put(&to[i], get(&to[i]) + get(&from[i]));
+}
+
+/*
+ * Under an epoch.  The last one frees the slot: its owner, or a connection that
+ * was longer.
+ */
 static void
 export_unref(struct stats *s, uint32_t slot)
 {
@@ -217,6 +229,7 @@ export_unref(struct stats *s, uint32_t slot)
 
 	if (--s->refs[slot] > 0)
 		return;
+	move_counters(&s->header->daemon.gone, &e->ended);
 	turn(&e->seq);
 	atomic_store_explicit(&e->used, 0, memory_order_release);
 	turn(&e->seq);
@@ -229,7 +242,9 @@ stats_export_close(struct stats *s, uint32_t slot)
 	if (slot == STATS_NOWHERE)
 		return;
 	pthread_mutex_lock(&s->lock);
+	turn_epoch(s);
 	export_unref(s, slot);
+	turn_epoch(s);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -287,7 +302,6 @@ void
 stats_conn_close(struct stats *s, uint32_t slot)
 {
 	struct stats_conn_slot *c;
-	stats_word *from, *to;
 	uint32_t export;
 
 	if (slot == STATS_NOWHERE)
@@ -300,13 +314,16 @@ stats_conn_close(struct stats *s, uint32_t slot)
 	turn(&c->seq);
 	export = atomic_load_explicit(&c->export, memory_order_relaxed);
 	if (export != STATS_NOWHERE) {
-		from = stats_words(&c->counters);
-		to = stats_words(&s->exports[export].ended);
-		for (size_t i = 0; i < STATS_TOTALS; i++)
-			put(&to[i], get(&to[i]) + get(&from[i]));
+		move_counters(&s->exports[export].ended, &c->counters);
 		export_unref(s, export);
 	}
 	turn_epoch(s);
 	s->conn_slots.free[s->conn_slots.nfree++] = slot;
 	pthread_mutex_unlock(&s->lock);
+}
+
+struct stats_daemon *
+stats_daemon(struct stats *s)
+{
+	return &s->header->daemon;
 }

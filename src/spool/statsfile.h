@@ -40,7 +40,9 @@ struct stats_header {
 	uint32_t exports, conns;                      /* slots */
 	_Atomic uint32_t exports_used, conns_used; /* slots ever used */
 	_Atomic uint64_t epoch;
+	struct stats_daemon daemon;
 };
+_Static_assert(sizeof(struct stats_header) <= STATS_PAGE, "before the slots");
 
 struct stats_export_slot {
 	_Alignas(64) _Atomic uint32_t seq;
@@ -123,6 +125,7 @@ struct stats {
 
 	/* A reader's side. */
 	struct stats_seen *seen;
+	struct stats_totals seen_all;
 };
 
 /* Map fd, which is the struct's from now on.  -1 with errno. */

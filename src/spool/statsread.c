@@ -142,6 +142,7 @@ attempt_read(struct attempt *a, struct stats *s)
 	uint32_t export;
 
 	o->nexports = o->nconns = 0;
+	get_totals(&o->all, &s->header->daemon.gone);
 	for (uint32_t i = 0; i < a->exports; i++) {
 		a->row[i] = STATS_NOWHERE;
 		r = &o->exports[o->nexports];
@@ -149,11 +150,13 @@ attempt_read(struct attempt *a, struct stats *s)
 			continue;
 		r->slot = i;
 		r->clients = 0;
+		add_totals(&o->all, &r->totals);
 		a->row[i] = (uint32_t)o->nexports++;
 	}
 	for (uint32_t i = 0; i < a->conns; i++) {
 		if (!read_conn(&s->conns[i], &o->conns[o->nconns], &export))
 			continue;
+		add_totals(&o->all, &o->conns[o->nconns].totals);
 		if (export < a->exports && a->row[export] != STATS_NOWHERE) {
 			r = &o->exports[a->row[export]];
 			r->clients++;
@@ -188,26 +191,57 @@ attempt_quiet(struct attempt *a, struct stats *s)
 	}
 }
 
+/* The gauges, each for itself. */
+static void
+read_daemon(struct stats_daemon *d, struct stats_snapshot *o)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC), loops = get(&d->loops);
+
+	o->workers = get(&d->workers);
+	o->workers_busy = get(&d->workers_busy);
+	o->workers_queued = get(&d->workers_queued);
+	o->nloops = loops < STATS_LOOPS ? (size_t)loops : STATS_LOOPS;
+	for (size_t i = 0; i < o->nloops; i++) {
+		struct stats_loop_row *r = &o->loops[i];
+		struct stats_loop *l = &d->loop[i];
+		uint64_t age = now - get(&l->since), before = get(&l->before);
+
+		r->rounds = get(&l->rounds);
+		r->busy = get(&l->busy);
+		r->lag = age < 2 * STATS_WINDOW ? get(&l->longest) : 0;
+		if (age < STATS_WINDOW && before > r->lag)
+			r->lag = before;
+	}
+}
+
 /* Whatever is missing from a snapshot, its numbers never fall. */
+static void
+raise(struct stats_totals *t, const struct stats_totals *seen)
+{
+	const uint64_t *then = (const uint64_t *)seen;
+	uint64_t *now = (uint64_t *)t;
+
+	for (size_t i = 0; i < STATS_TOTALS; i++)
+		if (now[i] < then[i])
+			now[i] = then[i];
+}
+
 static void
 never_fall(const struct attempt *a, struct stats *s)
 {
 	struct stats_export_row *r;
 	struct stats_seen *seen;
-	uint64_t *now, *then;
 
 	for (size_t i = 0; i < a->out->nexports; i++) {
 		r = &a->out->exports[i];
 		seen = &s->seen[r->slot];
-		now = (uint64_t *)&r->totals;
-		then = (uint64_t *)&seen->totals;
-		for (size_t j = 0; seen->seq == a->seq[i] && j < STATS_TOTALS;
-		    j++)
-			if (now[j] < then[j])
-				now[j] = then[j];
+		if (seen->seq == a->seq[i])
+			raise(&r->totals, &seen->totals);
 		seen->seq = a->seq[i];
 		seen->totals = r->totals;
 	}
+	raise(&a->out->all, &s->seen_all);
+	s->seen_all = a->out->all;
 }
 
 static int
@@ -242,6 +276,7 @@ stats_read(struct stats *s, struct stats_snapshot *out, struct diag *d)
 	rc = attempt_quiet(&a, s);
 	if (rc == 0) {
 		never_fall(&a, s);
+		read_daemon(&s->header->daemon, out);
 		qsort(out->exports, out->nexports, sizeof(*out->exports),
 		    by_name);
 		qsort(out->conns, out->nconns, sizeof(*out->conns), by_age);

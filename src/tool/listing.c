@@ -142,6 +142,9 @@ add_totals(struct stats_totals *t, const struct stats_totals *more)
 	t->errors += more->errors;
 	t->bytes_read += more->bytes_read;
 	t->bytes_written += more->bytes_written;
+	for (size_t i = 0; i < STATS_LATENCIES; i++)
+		t->latency[i] += more->latency[i];
+	t->latency_ns += more->latency_ns;
 }
 
 /* All lists are sorted by name, so one walk along them is enough. */

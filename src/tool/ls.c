@@ -7,6 +7,7 @@
 #include "tool/given.h"
 #include "tool/listing.h"
 #include "tool/ls.h"
+#include "tool/metrics.h"
 #include "tool/screen.h"
 #include "tool/show.h"
 
@@ -73,7 +74,7 @@ take_with_rates(struct listed *s, struct diag *d)
 		return -1;
 	if (seconds < 0)
 		seconds = !ls->details && !ls->connections && !ls->json &&
-		    !ls->just_names && has_clients(s->now) ? LS_SAMPLE : 0;
+		    !ls->just_names && !ls->metrics && has_clients(s->now) ? LS_SAMPLE : 0;
 	if (seconds <= 0)
 		return 0;
 	ts.tv_sec = (time_t)seconds;
@@ -99,11 +100,13 @@ show(const struct listed *s, FILE *out, size_t width)
 
 	if (ls->json)
 		show_json(s->now, s->tool, out);
+	else if (ls->metrics)
+		metrics_print(s->now, out);
 	else if (ls->just_names)
 		print_names(s->now);
 	else if (!ls->details && !ls->connections)
 		return show_exports(s->now, out, width);
-	if (ls->json || ls->just_names)
+	if (ls->json || ls->just_names || ls->metrics)
 		return 0;
 	if (ls->details && show_long(s->now, out, width) != 0)
 		return -1;

@@ -12,7 +12,7 @@ struct ls {
 	size_t count;
 	bool details;     /* of the exports */
 	bool connections; /* alone, or below the details */
-	bool json, just_names;
+	bool json, just_names, metrics;
 	bool watch;
 	double interval; /* s between two looks; negative: not given */
 };

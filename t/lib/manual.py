@@ -243,12 +243,14 @@ def counters(raw, rows):
 
 def stats(page, path):
 	"""The totals of each export, as the page says that they are to be read."""
-	counter, header, export, conn = tables(page)
+	counter, header, loop, export, conn = tables(page)
 	with open(path, "rb") as f:
 		data = f.read()
 	h = fields(data, 0, header)
-	if h["magic"] != b"nbdmuxst" or h["version"] != 2 or h["epoch"] % 2:
+	if h["magic"] != b"nbdmuxst" or h["version"] != 3 or h["epoch"] % 2:
 		sys.exit("the header is not what the page says")
+	all_of = counters(h["gone"], counter)
+	loops = [fields(h["loop"], 64 * n, loop) for n in range(h["loops"])]
 	totals, clients = {}, []
 	conns = -(-(65536 + h["exports"] * h["export_size"]) // 65536) * 65536
 	for n in range(h["exports_used"]):
@@ -264,7 +266,11 @@ def stats(page, path):
 		clients.append([text(c["address"]), text(c["name"]),
 			c["generation"], c["started"] // 10**9, c["tls"] == 1,
 			text(c["identity"]) or None])
-	print(json.dumps({"exports": dict(totals.values()), "clients": clients}))
+	for _, values in totals.values():
+		for name, value in values.items():
+			all_of[name] += value
+	print(json.dumps({"exports": dict(totals.values()), "clients": clients,
+		"all": all_of, "loops": loops, "workers": h["workers"]}))
 
 
 def main(verb, *args):

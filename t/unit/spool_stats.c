@@ -383,7 +383,7 @@ TEST(files_that_are_not_ours_are_refused)
 	    "stats is damaged: its sizes cannot be true");
 	h->version = 1;
 	CHECK(strstr(refused(file, sizeof(file)), "stats has version 1 and "
-	    "this program reads version 2") != NULL);
+	    "this program reads version 3") != NULL);
 	h->version = STATS_VERSION;
 	h->exports = UINT32_MAX;
 	CHECK(strstr(refused(file, sizeof(file)), "damaged") != NULL);
@@ -403,7 +403,7 @@ TEST(files_that_are_not_ours_are_refused)
 
 TEST(slots_full_of_rubbish_crash_no_reader)
 {
-	static unsigned char file[STATS_PAGE * 3];
+	static unsigned char file[STATS_PAGE * 4];
 	struct stats_header *h = (struct stats_header *)file;
 	struct stats_snapshot o;
 	struct stats *s;
@@ -422,7 +422,8 @@ TEST(slots_full_of_rubbish_crash_no_reader)
 			.conn_size = sizeof(struct stats_conn_slot),
 			.exports = 100, .conns = 100,
 			.exports_used = UINT32_MAX, .conns_used = UINT32_MAX,
-			.epoch = i < 3 ? 1 : 2 };
+			.epoch = i < 3 ? 1 : 2,
+			.daemon = { .loops = UINT64_MAX } };
 		dir_put_bytes(&dir, STATE_STATS, file, sizeof(file));
 		s = stats_open(dir.fd, &d);
 		CHECK(s != NULL);
