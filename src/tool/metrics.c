@@ -252,11 +252,25 @@ by_status(const struct listing *l, FILE *out)
 	}
 	sample(out, "exports", NULL, "status", "unserved");
 	whole(out, with_status(l, "unserved"));
-	head(out, "fetches", "gauge",
-	    "Images that are being fetched, by what is done.");
-	for (unsigned i = STATUS_QUEUED; i <= STATUS_DECOMPRESSING; i++) {
-		sample(out, "fetches", NULL, "status", status_names[i]);
-		whole(out, with_status(l, status_names[i]));
+}
+
+static void
+fetches(const struct listing *l, FILE *out)
+{
+	static const unsigned statuses[] = { STATUS_QUEUED, STATUS_FETCHING,
+		STATUS_DECOMPRESSING, STATUS_FAILED };
+
+	head(out, "fetches", "gauge", "Images that are being fetched, or could "
+	    "not be, by how far that is.");
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(*statuses); i++) {
+		uint64_t count = 0;
+
+		for EACH_ROW(l, r)
+			count += r->fetching &&
+			    r->fetch.status == statuses[i];
+		sample(out, "fetches", NULL, "status",
+		    status_names[statuses[i]]);
+		whole(out, count);
 	}
 }
 
@@ -316,6 +330,7 @@ metrics_print(const struct listing *l, FILE *out)
 	if (l->server.pid != 0)
 		daemon_gauges(l, out);
 	by_status(l, out);
+	fetches(l, out);
 	export_gauges(l, out);
 	if (l->counted)
 		export_counters(l, out);

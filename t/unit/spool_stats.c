@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "spool/places.h"
 #include "spool/statsfile.h"
 #include "spool_dir.h"
@@ -442,6 +443,115 @@ TEST(slots_full_of_rubbish_crash_no_reader)
 	dir_remove(&dir);
 }
 
+/* The bucket that a reply of so many ns is counted in. */
+static int
+bucket(uint64_t ns)
+{
+	struct stats_counters c = { 0 };
+	int found = -1;
+
+	stats_took(&c, ns, 3);
+	CHECK(atomic_load(&c.latency_ns) == 3 * ns);
+	for (int i = 0; i < STATS_LATENCIES; i++) {
+		if (atomic_load(&c.latency[i]) == 0)
+			continue;
+		CHECK(found == -1 && atomic_load(&c.latency[i]) == 3);
+		found = i;
+	}
+	return found;
+}
+
+TEST(a_reply_is_in_the_first_bucket_that_is_long_enough)
+{
+	CHECK(bucket(0) == 0 && bucket(1) == 0 && bucket(8000) == 0);
+	CHECK(bucket(8001) == 1 && bucket(16000) == 1 && bucket(16001) == 2);
+	for (int i = 0; i < STATS_LATENCIES - 1; i++) {
+		CHECK(bucket(STATS_LATENCY_US(i) * 1000) == i);
+		CHECK(bucket(STATS_LATENCY_US(i) * 1000 + 1) == i + 1);
+	}
+	CHECK(bucket(UINT64_MAX / 8) == STATS_LATENCIES - 1);
+}
+
+static uint64_t
+lag(struct stats *r)
+{
+	struct stats_snapshot o;
+	uint64_t ns;
+
+	look(r, &o);
+	CHECK(o.nloops == 2);
+	CHECK(o.loops[1].lag == 0 && o.loops[1].rounds == 0);
+	ns = o.loops[0].lag;
+	stats_snapshot_free(&o);
+	return ns;
+}
+
+TEST(the_longest_round_is_remembered_for_a_window_or_two)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
+	struct stats *s, *r;
+	struct stats_loop *l;
+
+	dir_make(&dir);
+	s = create(1, 1);
+	r = reader();
+	atomic_store(&stats_daemon(s)->loops, 2);
+	l = &stats_daemon(s)->loop[0];
+	/* Rounds of long ago, then of the window before, then of now. */
+	stats_round(l, now - 3 * STATS_WINDOW, 900);
+	CHECK(lag(r) == 0);
+	stats_round(l, now - STATS_WINDOW * 5 / 4, 100);
+	CHECK(lag(r) == 100);
+	stats_round(l, now - STATS_WINDOW * 9 / 8, 300);
+	stats_round(l, now - STATS_WINDOW * 9 / 8, 200);
+	CHECK(lag(r) == 300);
+	stats_round(l, now - STATS_WINDOW / 8, 50);
+	CHECK(lag(r) == 300);
+	stats_round(l, now, 400);
+	CHECK(lag(r) == 400);
+	CHECK(atomic_load(&l->rounds) == 6 && atomic_load(&l->busy) == 1950);
+	stats_close(s);
+	stats_close(r);
+	dir_remove(&dir);
+}
+
+TEST(the_sum_of_all_keeps_what_is_gone)
+{
+	struct stats_snapshot o;
+	struct stats *s, *r;
+	uint32_t a, b, x, y;
+
+	dir_make(&dir);
+	s = create(2, 2);
+	r = reader();
+	a = stats_export_open(s, "a");
+	b = stats_export_open(s, "b");
+	x = conn_open(s, a, "a", 1, "1", 1);
+	y = conn_open(s, b, "b", 1, "2", 1);
+	stats_add(&stats_conn_counters(s, x)->bytes_read, 1);
+	stats_took(stats_conn_counters(s, x), 5, 1);
+	stats_add(&stats_conn_counters(s, y)->bytes_read, 10);
+	look(r, &o);
+	CHECK(o.all.bytes_read == 11 && o.all.latency[0] == 1);
+	stats_snapshot_free(&o);
+	stats_export_close(s, a); /* its connection is longer */
+	stats_conn_close(s, x);
+	look(r, &o);
+	CHECK(o.nexports == 1 && o.all.bytes_read == 11);
+	stats_snapshot_free(&o);
+	stats_conn_close(s, y);
+	stats_export_close(s, b);
+	a = stats_export_open(s, "c"); /* in the place of one of them */
+	look(r, &o);
+	CHECK(o.nexports == 1 && o.exports[0].totals.bytes_read == 0);
+	CHECK(o.all.bytes_read == 11 && o.all.latency[0] == 1 &&
+	    o.all.latency_ns == 5);
+	stats_snapshot_free(&o);
+	stats_close(s);
+	stats_close(r);
+	dir_remove(&dir);
+}
+
 /* A daemon that died while a connection ended leaves the epoch odd. */
 TEST(a_daemon_that_died_in_the_middle_keeps_nobody_waiting)
 {
@@ -688,6 +798,9 @@ main(void)
 	RUN(a_reader_of_an_earlier_file_is_told_and_not_disturbed);
 	RUN(files_that_are_not_ours_are_refused);
 	RUN(slots_full_of_rubbish_crash_no_reader);
+	RUN(a_reply_is_in_the_first_bucket_that_is_long_enough);
+	RUN(the_longest_round_is_remembered_for_a_window_or_two);
+	RUN(the_sum_of_all_keeps_what_is_gone);
 	RUN(a_daemon_that_died_in_the_middle_keeps_nobody_waiting);
 	RUN(totals_never_fall_and_end_exact_while_threads_come_and_go);
 	RUN(a_snapshot_counts_no_connection_twice_or_not_at_all);
