@@ -46,7 +46,7 @@ sample(FILE *out, const char *name, const char *export, const char *key,
 		fputs("export=", out);
 		quote(out, export);
 	}
-	if (key != NULL) {
+	if (key != NULL && value != NULL) {
 		fprintf(out, "%s%s=", export != NULL ? "," : "", key);
 		quote(out, value);
 	}

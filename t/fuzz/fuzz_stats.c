@@ -20,7 +20,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
 static char directory[] = "/tmp/nbdmux-fuzz-stats-XXXXXX";
 static int dir = -1;
-static unsigned char good[WHOLE], bent[WHOLE];
+static _Alignas(64) unsigned char good[WHOLE];
+static _Alignas(64) unsigned char bent[WHOLE];
 
 static void
 require(bool truth)

@@ -360,7 +360,7 @@ refused(const void *data, size_t len)
 
 TEST(files_that_are_not_ours_are_refused)
 {
-	static char file[STATS_PAGE * 3];
+	static _Alignas(64) char file[STATS_PAGE * 3];
 	struct stats_header good = { .magic = STATS_MAGIC,
 		.version = STATS_VERSION, .header_size = sizeof(good),
 		.export_size = sizeof(struct stats_export_slot),
@@ -404,7 +404,7 @@ TEST(files_that_are_not_ours_are_refused)
 
 TEST(slots_full_of_rubbish_crash_no_reader)
 {
-	static unsigned char file[STATS_PAGE * 4];
+	static _Alignas(64) unsigned char file[STATS_PAGE * 4];
 	struct stats_header *h = (struct stats_header *)file;
 	struct stats_snapshot o;
 	struct stats *s;
