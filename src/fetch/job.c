@@ -221,6 +221,9 @@ finish(struct job *j, enum step step)
 {
 	bool failed = step == STEP_FAILED;
 
+	/* Of nothing there is nothing to be gone on with. */
+	if (j->open && j->part.len == 0)
+		j->dirty = true;
 	close_parts(j);
 	record_end(j, step);
 	if (j->lockfd != -1) {

@@ -184,18 +184,21 @@ conclude(struct job *j, struct submission *s, enum answer answer)
 enum step
 job_register(struct job *j)
 {
-	struct submission s = { .tool = j->tool, .name = j->name };
+	struct submission s;
 	struct record r = { 0 };
 	enum step step = STEP_FAILED;
 
+	submission_init(&s, j->tool, j->name);
 	j->error.text[0] = '\0';
 	if (entry_open(&s.entry, j->tool, j->name, &j->error) == 0 &&
 	    new_record(j, &s.entry, &r) == 0)
 		step = conclude(j, &s, submit(j, &s, &r));
 	/* Unless the entry has it by now. */
 	if (step == STEP_FAILED && (r.image == NULL ||
-	    !entry_adopt(&s.entry, j->name, &r)))
+	    !entry_adopt(&s.entry, j->name, &r))) {
 		discard(j);
+		j->dirty = true;
+	}
 	submission_close(&s);
 	record_clear(&r);
 	return step;

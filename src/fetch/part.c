@@ -18,7 +18,7 @@
 #define SECTION "part"
 #define BUFFER (256 * 1024)
 #define SYNC_EVERY (UINT64_C(64) << 20) /* bytes a crash can take away */
-#define ROOM_EVERY (UINT64_C(16) << 20)
+#define ROOM_EVERY (UINT64_C(1) << 20)
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
 #define AT(member) .offset = offsetof(struct part_facts, member)

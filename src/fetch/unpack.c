@@ -14,7 +14,7 @@
 #include "fetch/unpack.h"
 
 #define BUFFER (256 * 1024)
-#define ROOM_EVERY (UINT64_C(16) << 20)
+#define ROOM_EVERY (UINT64_C(1) << 20)
 #define SIZE_MOST (UINT64_C(1) << 44) /* 16 TiB: no disk is larger */
 
 enum step { STEP_DONE, STEP_ANEW, STEP_FAILED };

@@ -33,15 +33,6 @@
 enum { ENDED_WELL, ENDED_FAILED, ENDED_USAGE, ENDED_ABSENT, ENDED_REFUSED,
 	ENDED_BUSY };
 
-struct fetches {
-	struct server *server; /* borrowed */
-	int epfd;
-	bool swept;
-	uint64_t turns;
-	char images[PATH_MAX];
-	TAILQ_HEAD(, job_fetch) jobs;
-};
-
 static uint64_t
 now_ms(void)
 {
@@ -110,89 +101,6 @@ most(const struct fetches *f)
 	return n;
 }
 
-/* --- what the world is told ----------------------------------------------- */
-
-static int
-open_state(const struct fetches *f)
-{
-	struct diag d;
-	int fd = fetch_open(f->server->statefd, true, &d);
-
-	if (fd == -1)
-		log_error("fetch", "%s", d.text);
-	return fd;
-}
-
-static void
-write_state(const struct fetches *f, const struct job_fetch *j,
-    const struct fetch *state)
-{
-	int fd = open_state(f);
-	struct diag d;
-
-	if (fd == -1)
-		return;
-	if (fetch_write(fd, j->name, state, &d) == -1)
-		log_error("fetch", "%s", d.text);
-	close(fd);
-}
-
-/* What every state of a job says. */
-static struct fetch
-state_of(const struct job_fetch *j, enum status status)
-{
-	return (struct fetch) {
-		.format = FETCH_FORMAT,
-		.status = status,
-		.source = j->record.source,
-		.enqueued = j->enqueued,
-		.updated = (uint64_t)time(NULL),
-		.spool_ino = j->stamp.ino,
-		.spool_mtime = j->stamp.mtime,
-	};
-}
-
-static void
-tell_failed(const struct fetches *f, const struct job_fetch *j,
-    const char *why)
-{
-	struct fetch state = state_of(j, STATUS_FAILED), said = { 0 };
-	int fd = open_state(f);
-
-	/* The child knows better why, unless it could not say so. */
-	if (fd != -1 && why == NULL && fetch_read(fd, j->name, &said, NULL) ==
-	    1 && said.status == STATUS_FAILED) {
-		state = said;
-	} else {
-		state.error = (char *)(why != NULL ? why :
-		    "nbdmux-fetch gave no reason");
-	}
-	if (fd != -1)
-		close(fd);
-	state.retry = j->state == JOB_PAUSED ? (uint64_t)time(NULL) +
-	    (j->due - now_ms() + 999) / 1000 : 0;
-	log_error("fetch", "%s: %s", j->name, state.error != NULL ?
-	    state.error : "failed");
-	write_state(f, j, &state);
-	fetch_clear(&said);
-}
-
-static void
-forget(const struct fetches *f, const char *name)
-{
-	int fd = fetch_open(f->server->statefd, false, NULL);
-	int images = open(f->images, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd != -1) {
-		fetch_remove(fd, name);
-		close(fd);
-	}
-	if (images != -1) {
-		fetched_clean(images, name);
-		close(images);
-	}
-}
-
 /* --- pauses ---------------------------------------------------------------- */
 
 static void
@@ -218,16 +126,11 @@ pause_longer(struct job_fetch *j)
 static void
 enqueue(struct fetches *f, struct job_fetch *j)
 {
-	struct fetch state;
-
 	j->state = JOB_QUEUED;
 	j->turn = ++f->turns;
 	j->enqueued = (uint64_t)time(NULL);
-	state = state_of(j, STATUS_QUEUED);
-	if (most(f) == 0)
-		state.error = (char *)"\"fetches\" is 0, so nbdmuxd does not "
-		    "fetch it; nbdmux-fetch does";
-	write_state(f, j, &state);
+	fetchtell_queued(f, j, most(f) > 0 ? NULL : "\"fetches\" is 0, so "
+	    "nbdmuxd does not fetch it; nbdmux-fetch does");
 }
 
 static void
@@ -238,7 +141,7 @@ leave(struct fetches *f, struct job_fetch *j)
 		j->gone = true;
 		return;
 	}
-	forget(f, j->name);
+	fetchtell_gone(f, j->name);
 	job_free(f, j);
 }
 
@@ -270,7 +173,7 @@ renew(struct fetches *f, struct job_fetch *j, const struct view_entry *e)
 		enqueue(f, j);
 	} else {
 		pause_longer(j);
-		tell_failed(f, j, "it was fetched, but somebody keeps "
+		fetchtell_failed(f, j, "it was fetched, but somebody keeps "
 		    "changing the entry back");
 	}
 }
@@ -320,7 +223,7 @@ sweep(struct fetches *f, const struct view *v)
 	if (names_read(fd, &wanted, 1, NULL) == 0)
 		for (size_t i = 0; i < names.count; i++)
 			if (view_find(v, names.names[i]) == NULL)
-				forget(f, names.names[i]);
+				fetchtell_gone(f, names.names[i]);
 	names_free(&names);
 	close(fd);
 }
@@ -376,7 +279,7 @@ ended(struct fetches *f, struct job_fetch *j, int status)
 
 	j->state = JOB_IDLE;
 	if (j->gone) {
-		forget(f, j->name);
+		fetchtell_gone(f, j->name);
 		job_free(f, j);
 		return;
 	}
@@ -398,18 +301,18 @@ ended(struct fetches *f, struct job_fetch *j, int status)
 		break;
 	case ENDED_REFUSED:
 		j->state = JOB_FAILED;
-		tell_failed(f, j, NULL);
+		fetchtell_failed(f, j, NULL);
 		break;
 	case ENDED_FAILED:
 		pause_longer(j);
-		tell_failed(f, j, NULL);
+		fetchtell_failed(f, j, NULL);
 		break;
 	default:
 		pause_longer(j);
 		snprintf(why, sizeof(why), code == -1 ? "nbdmux-fetch was "
 		    "ended by signal %d" : "nbdmux-fetch ended with status %d",
 		    code == -1 ? WTERMSIG(status) : code);
-		tell_failed(f, j, why);
+		fetchtell_failed(f, j, why);
 	}
 }
 
@@ -421,7 +324,7 @@ begin(struct fetches *f, struct job_fetch *j)
 
 	if (child_start(j, f->server, &d) == -1) {
 		pause_longer(j);
-		tell_failed(f, j, d.text);
+		fetchtell_failed(f, j, d.text);
 		return;
 	}
 	j->state = JOB_RUNNING;

@@ -1,10 +1,11 @@
-/* fetchpriv: what the two files of fetches share: a job, and its child. */
+/* fetchpriv: what the files of fetches share: a job, its child, its state. */
 #ifndef LOOP_FETCHPRIV_H
 #define LOOP_FETCHPRIV_H
 
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -37,7 +38,14 @@ struct job_fetch {
 	int pidfd;
 };
 
-struct server;
+struct fetches {
+	struct server *server; /* borrowed */
+	int epfd;
+	bool swept;
+	uint64_t turns;
+	char images[PATH_MAX];
+	TAILQ_HEAD(, job_fetch) jobs;
+};
 
 /* Start nbdmux-fetch for the job: 0, or -1 with d set. */
 int child_start(struct job_fetch *j, const struct server *s, struct diag *d);
@@ -48,5 +56,13 @@ bool child_ended(struct job_fetch *j, int *status);
 /* Ask it to end; wait for it, at last with force. */
 void child_stop(const struct job_fetch *j);
 void child_end(struct job_fetch *j);
+
+/* What is told of a job: that it waits (and why for ever, or NULL), that it
+ * has failed (why, unless the child has said so), that it is no more. */
+void fetchtell_queued(const struct fetches *f, const struct job_fetch *j,
+    const char *why);
+void fetchtell_failed(const struct fetches *f, const struct job_fetch *j,
+    const char *why);
+void fetchtell_gone(const struct fetches *f, const char *name);
 
 #endif

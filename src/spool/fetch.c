@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/conf.h"
 #include "base/text.h"
 #include "spool/fetch.h"
 #include "spool/publish.h"
@@ -92,7 +93,7 @@ fetch_write(int fetchfd, const char *name, const struct fetch *f,
 	int rc;
 
 	name_to_file(file, name);
-	if (f->error != NULL)
+	if (f->error != NULL && conf_value_check(f->error, NULL) == -1)
 		copy.error = text_escape(error, sizeof(error), f->error,
 		    strlen(f->error));
 	buf_init(&b, FILE_MAX);

@@ -279,10 +279,11 @@ prepare(struct tool *t, struct add *add, struct diag *d)
 int
 add_run(struct tool *t, struct add *add)
 {
-	struct adding a = { .tool = t, .add = add, .sub = { .tool = t,
-		.name = add->name, .record = &add->record } };
+	struct adding a = { .tool = t, .add = add };
 	int status;
 
+	submission_init(&a.sub, t, add->name);
+	a.sub.record = &add->record;
 	if (prepare(t, add, &a.error) != 0)
 		return tool_fail(t, TOOL_FAILED, "cannot add %s: %s",
 		    add->name, a.error.text);

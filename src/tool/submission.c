@@ -3,6 +3,13 @@
 
 #include "tool/submission.h"
 
+void
+submission_init(struct submission *s, struct tool *t, const char *name)
+{
+	*s = (struct submission) { .tool = t, .name = name,
+		.server = { .statefd = -1, .exportsfd = -1 } };
+}
+
 static bool
 answers_us(const struct submission *s)
 {

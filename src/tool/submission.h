@@ -33,6 +33,9 @@ struct submission {
 	struct state_export state;   /* as last read */
 };
 
+/* The rest is the caller's to set. */
+void submission_init(struct submission *s, struct tool *t, const char *name);
+
 /* What it says at this moment. */
 enum answer submission_ask(struct submission *s);
 

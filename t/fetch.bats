@@ -1,0 +1,582 @@
+#!/usr/bin/env bats
+# nbdmux-fetch by itself: what it takes, what it refuses, what it survives.
+# fetch-daemon.bats has the daemon's and nbdmux-add's part.
+
+bats_require_minimum_version 1.5.0
+load helper
+load lib/fetch
+
+setup()
+{
+	[ -x "$NBDMUX_BIN/nbdmux-fetch" ] || skip "built without libcurl"
+	setup_dirs
+	setup_web
+	cd "$BATS_TEST_TMPDIR" || return
+}
+
+teardown()
+{
+	stop_web
+	[ -z "${SMALL:-}" ] || umount "$SMALL"
+}
+
+# fetched NAME FILE: it was, and is that file's bytes.
+fetched()
+{
+	local image
+
+	image=$(image_of "$1")
+	[ -n "$image" ] && cmp "$image" "$2"
+	nothing_left
+}
+
+# ends_with STATUS PID: a background process of this shell does.
+ends_with()
+{
+	local status=0
+
+	wait "$2" || status=$?
+	[ "$status" -eq "$1" ] || { echo "it ended with $status"; return 1; }
+}
+
+# --- what is fetched -------------------------------------------------------------
+
+@test "a raw image is fetched with its holes" {
+	make_image "$WEB/a.img"
+	source_export a a.img
+	run nbdmux-fetch -q a
+	[ "$status $output" = "0 fetched a" ]
+	fetched a "$WEB/a.img"
+	[ "$(du -k "$(image_of a)" | cut -f 1)" -lt 6000 ]
+	run nbdmux-fetch -q a
+	[ "$status $output" = "0 " ]
+	run nbdmux-fetch a
+	[ "$status $output" = "0 unchanged a" ]
+	[ "$(web_log | wc -l)" -eq 1 ]
+}
+
+@test "gzip, xz, zstd, bzip2 and lz4 are known by their content, not by their names" {
+	local tool
+
+	make_image image
+	for tool in gzip xz zstd bzip2 lz4; do
+		needs $tool
+		$tool -c <image >"$WEB/$tool.img"
+		source_export $tool $tool.img
+		nbdmux-fetch -q $tool
+		fetched $tool image
+		[ "$(du -k "$(image_of $tool)" | cut -f 1)" -lt 6000 ]
+	done
+	# Several streams behind each other are one image.
+	{ head -c 1M image | gzip; tail -c +1048577 image | gzip; } >"$WEB/two"
+	source_export two two
+	nbdmux-fetch -q two
+	fetched two image
+}
+
+@test "sums are compared, given or from a list beside the source" {
+	make_image "$WEB/a.img" 1
+	xz -0 "$WEB/a.img"
+	(cd "$WEB" && sha256sum ./*.xz >SHA256SUMS &&
+	    sha512sum --tag a.img.xz >sums)
+	source_export a a.img.xz "sha256 = $(sha256 "$WEB/a.img.xz" | tr a-f A-F)"
+	source_export b a.img.xz "sha256 = SHA256SUMS" "sha512 = $URL/sums"
+	nbdmux-fetch -q
+	xz -d "$WEB/a.img.xz"
+	fetched a "$WEB/a.img"
+	fetched b "$WEB/a.img"
+}
+
+@test "what has another sum is not served, and not kept" {
+	make_image "$WEB/a.img" 1
+	source_export a a.img "sha256 = $(sha256 /dev/null)"
+	run -4 nbdmux-fetch -q a
+	[[ $output == *"its SHA-256 is $(sha256 "$WEB/a.img"), not $(sha256 \
+	    /dev/null)"* ]]
+	[ -z "$(image_of a)" ]
+	nothing_left
+	echo "$(sha256 /dev/null)  b.img" >"$WEB/SHA256SUMS"
+	source_export a a.img "sha256 = SHA256SUMS"
+	run -1 nbdmux-fetch -q a
+	[[ $output == *"SHA256SUMS: there is no sum of 64 digits for \"a.img\""* ]]
+	fault /SHA256SUMS status=404
+	run -1 nbdmux-fetch -q a
+	[[ $output == *"SHA256SUMS: the server says 404"* ]]
+}
+
+@test "qcow2 and its like are converted, compressed or not" {
+	needs qemu-img
+	make_image image 1
+	truncate -s 18M image
+	qemu-img convert -q -O qcow2 image "$WEB/a.qcow2"
+	qemu-img convert -q -O vmdk image "$WEB/b.vmdk"
+	gzip -k "$WEB/a.qcow2"
+	for file in a.qcow2 b.vmdk a.qcow2.gz; do
+		source_export "$file" "$file"
+		nbdmux-fetch -q "$file"
+		fetched "$file" image
+		[ "$(du -k "$(image_of "$file")" | cut -f 1)" -lt 4000 ]
+	done
+}
+
+@test "a qcow2 image that names another file is refused" {
+	needs qemu-img
+	echo secret >secret
+	truncate -s 1M secret
+	qemu-img create -q -f qcow2 -F raw -b "$PWD/secret" "$WEB/a.qcow2"
+	qemu-img create -q -f qcow2 -o data_file="$PWD/data",data_file_raw=on \
+	    "$WEB/b.qcow2" 1M
+	for name in a b; do
+		source_export $name $name.qcow2
+		run -4 nbdmux-fetch -q $name
+		[[ $output == *"names another file"* ]]
+	done
+	nothing_left
+}
+
+@test "without qemu-img a qcow2 image is refused with what would help" {
+	needs qemu-img
+	qemu-img create -q -f qcow2 "$WEB/a.qcow2" 1M
+	source_export a a.qcow2
+	PATH=$NBDMUX_BIN:/nowhere run -4 "$NBDMUX_BIN/nbdmux-fetch" -q a
+	[[ $output == *"it is qcow2, and qemu-img, which would convert it, is not \
+installed"* ]]
+}
+
+@test "what is no image is refused" {
+	echo '<!DOCTYPE html><title>Not here</title>' >"$WEB/page"
+	tar cf "$WEB/tar" port
+	gzip <"$WEB/page" >"$WEB/page.gz"
+	printf 'PK\3\4........' >"$WEB/zip"
+	: >"$WEB/empty"
+	gzip <"$WEB/empty" >"$WEB/empty.gz"
+	for name in page tar page.gz zip empty empty.gz; do
+		source_export $name $name
+		run -4 nbdmux-fetch -q $name
+		echo "$output"
+		[[ $output == *"$URL/$name: it is "* ]]
+	done
+	nothing_left
+}
+
+@test "format says what is to come, and raw takes anything" {
+	make_image image 1
+	gzip <image >"$WEB/a"
+	source_export a a "format = img.xz"
+	run -4 nbdmux-fetch -q a
+	[[ $output == *"it is gzip, not img.xz as \"format\" says"* ]]
+	source_export a a "format = img.gz"
+	nbdmux-fetch -q a
+	fetched a image
+	source_export a a "format = raw"
+	nbdmux-fetch -q a
+	fetched a "$WEB/a"
+}
+
+@test "what is truncated or damaged is not served" {
+	make_image image 1
+	for tool in gzip xz zstd bzip2; do
+		$tool -c <image | head -c 500000 >"$WEB/$tool"
+		source_export $tool $tool
+		run -4 nbdmux-fetch -q $tool
+		[[ $output == *"$URL/$tool: it is truncated or damaged"* ]]
+	done
+	nothing_left
+}
+
+# --- servers ----------------------------------------------------------------------
+
+@test "a connection that is cut is gone on with where it was" {
+	make_image "$WEB/a.img" 4
+	fault /a.img cut=6000000
+	source_export a a.img "sha256 = $(sha256 "$WEB/a.img")"
+	nbdmux-fetch -q a
+	fetched a "$WEB/a.img"
+	web_log
+	[ "$(web_log | grep -c ' 206 ')" -eq 3 ]
+	[ "$(web_log | grep -c ' 200 ')" -eq 1 ]
+}
+
+@test "without a mark of the version it begins anew, and another version is not mixed in" {
+	make_image "$WEB/a.img" 2
+	fault /a.img norange cut=3000000 times=1
+	source_export a a.img
+	nbdmux-fetch -q a
+	fetched a "$WEB/a.img"
+	[ "$(web_log | grep -c ' 206 ')" -eq 0 ]
+	make_image "$WEB/b.img" 2
+	make_image b2 2
+	fault /b.img cut=9000000 rate=20000000
+	source_export b b.img
+	nbdmux-fetch -q b &
+	wait_for 10 grep -q "GET /b.img 200" "$DIR/web.log"
+	no_faults
+	mv b2 "$WEB/b.img"
+	wait $!
+	fetched b "$WEB/b.img"
+}
+
+@test "an answer to a range that begins elsewhere is not taken" {
+	make_image "$WEB/a.img" 2
+	fault /a.img cut=3000000 times=1
+	source_export a a.img
+	run -1 nbdmux-fetch -q --tries=1 a
+	no_faults
+	fault /a.img badrange times=1
+	nbdmux-fetch -q a
+	fetched a "$WEB/a.img"
+}
+
+@test "lengths that are not true, and no length at all" {
+	make_image "$WEB/a.img" 1
+	fault /a.img claim=1000 norange
+	source_export a a.img
+	run -1 nbdmux-fetch -q --tries=2 a
+	[ -z "$(image_of a)" ]
+	no_faults
+	# Asked for the rest, this one says that there is none.
+	fault /a.img claim=1000
+	nbdmux-fetch -q a
+	fetched a "$WEB/a.img"
+	no_faults
+	fault /a.img chunked
+	source_export a a.img
+	nbdmux-fetch -q a
+	fetched a "$WEB/a.img"
+}
+
+@test "a server that is silent is given up" {
+	make_image "$WEB/a.img" 1
+	fault /a.img stall=100000
+	source_export a a.img
+	run -1 nbdmux-fetch -q --stall=1 --tries=1 a
+	[[ $output == *"$URL/a.img: Operation too slow"* ]]
+}
+
+@test "an error of the server that may pass is waited for, another is told" {
+	make_image "$WEB/a.img" 1
+	fault /a.img status=503 times=2
+	source_export a a.img
+	nbdmux-fetch -q a
+	fetched a "$WEB/a.img"
+	source_export b b.img
+	run -1 nbdmux-fetch -q b
+	[[ $output == *"$URL/b.img: the server says 404 (there is no such file)" ]]
+	[ "$(web_log | grep -c b.img)" -eq 1 ]
+	fault /c.img status=500
+	source_export c c.img
+	run -1 nbdmux-fetch -q --tries=2 c
+	[[ $output == *"the server says 500"* ]]
+	[ "$(web_log | grep -c c.img)" -eq 2 ]
+}
+
+@test "redirections are followed, but not for ever, and to no file" {
+	make_image "$WEB/a.img" 1
+	fault /b.img redirect=/a.img
+	fault /c.img redirect=/c.img
+	fault /d.img redirect=file:///etc/passwd
+	source_export b b.img
+	source_export c c.img
+	source_export d d.img
+	nbdmux-fetch -q b
+	fetched b "$WEB/a.img"
+	run -1 nbdmux-fetch -q c
+	[[ $output == *"leads on more than 10 times" ]]
+	run -1 nbdmux-fetch -q d
+	[[ $output == *"leads to an address that is not followed"* ]]
+	nothing_left
+}
+
+@test "a cache in front is asked for the address in base64" {
+	local path
+
+	make_image "$WEB/a.img" 1
+	printf '[export]\nsource = https://nowhere.invalid/x/a.img?b=ü\n' |
+	    sed 's/ü/%C3%BC~/' >"$SPOOL/a.ini"
+	path=/b/$(sed -n 's/^source = //p' "$SPOOL/a.ini" | tr -d '\n' |
+	    base64 -w 0 | tr '+/' '-_' | tr -d =)
+	fault "$path" redirect=/a.img
+	NBDMUX_WITHCACHE_URL=$URL/ nbdmux-fetch -q a
+	fetched a "$WEB/a.img"
+	printf '[nbdmuxd]\nfetch-cache = %s\n' "$URL" >"$NBDMUX_CONF"
+	sed -i '/^image/d' "$SPOOL/a.ini"
+	nbdmux-fetch -q a
+	fetched a "$WEB/a.img"
+}
+
+# --- refresh ------------------------------------------------------------------------
+
+@test "refresh fetches what has changed, and the one before goes" {
+	local first
+
+	make_image "$WEB/a.img" 1
+	source_export a a.img
+	nbdmux-fetch -q a
+	first=$(image_of a)
+	run nbdmux-fetch --refresh
+	[ "$output" = "unchanged a" ]
+	[ "$(web_log | grep -c ' 304 ')" -eq 1 ]
+	# Another mark of the same bytes is nothing new.
+	touch -d tomorrow "$WEB/a.img"
+	run nbdmux-fetch -q --refresh
+	[ "$output" = "" ]
+	[ "$(image_of a)" = "$first" ]
+	make_image "$WEB/a.img" 1
+	run nbdmux-fetch -q --refresh
+	[ "$output" = "fetched a" ]
+	[ "$(image_of a)" != "$first" ]
+	[ ! -e "$first" ]
+	fetched a "$WEB/a.img"
+}
+
+@test "refresh asks the list of sums first, and leaves alone what has its sum in the entry" {
+	make_image "$WEB/a.img" 1
+	(cd "$WEB" && sha256sum a.img >SHA256SUMS)
+	source_export a a.img "sha256 = SHA256SUMS"
+	source_export b a.img "sha256 = $(sha256 "$WEB/a.img")"
+	nbdmux-fetch -q
+	web_log >before
+	run nbdmux-fetch --refresh
+	[ "$output" = "unchanged a"$'\n'"unchanged b" ]
+	web_log | tail -n +$(($(wc -l <before) + 1)) >after
+	[ "$(cat after)" = "GET /SHA256SUMS 200 - 72" ]
+	make_image "$WEB/a.img" 1
+	(cd "$WEB" && sha256sum a.img >SHA256SUMS)
+	run nbdmux-fetch -q --refresh
+	[ "$output" = "fetched a" ]
+	fetched a "$WEB/a.img"
+}
+
+@test "a refresh that fails leaves what is there" {
+	local first
+
+	make_image "$WEB/a.img" 1
+	cp "$WEB/a.img" first
+	source_export a a.img
+	nbdmux-fetch -q a
+	first=$(image_of a)
+	echo "<html>" >"$WEB/a.img"
+	run -4 nbdmux-fetch -q --refresh
+	rm "$WEB/a.img"
+	run -1 nbdmux-fetch -q --refresh
+	[ "$(image_of a)" = "$first" ]
+	fetched a first
+}
+
+# --- interruptions --------------------------------------------------------------------
+
+@test "killed at any moment it goes on, and is done in the end" {
+	local i=0 status=1
+
+	make_image "$WEB/a.img" 6
+	xz -0 -k "$WEB/a.img"
+	fault /a.img rate=30000000
+	fault /a.img.xz rate=8000000
+	for file in a.img a.img.xz; do
+		source_export "$file" "$file" \
+		    "sha256 = $(sha256 "$WEB/$file")"
+		for i in {1..15}; do
+			status=0
+			timeout -s KILL "0.$((RANDOM % 4 + 1))$((RANDOM % 10))" \
+			    nbdmux-fetch -q "$file" || status=$?
+			[ "$status" -ne 0 ] || break
+			[ "$status" -eq 137 ]
+			# Never half of one.
+			[ -z "$(image_of "$file")" ] ||
+			    cmp "$(image_of "$file")" "$WEB/a.img"
+		done
+		[ "$status" -eq 0 ] || nbdmux-fetch -q "$file"
+		fetched "$file" "$WEB/a.img"
+	done
+	web_log
+	[ "$(web_log | grep -c ' 206 ')" -ge 2 ]
+}
+
+@test "after a crash of the machine only what was on the disk counts" {
+	make_image "$WEB/a.img" 4
+	fault /a.img cut=9000000
+	source_export a a.img "sha256 = $(sha256 "$WEB/a.img")"
+	run -1 nbdmux-fetch -q --tries=1 a
+	no_faults
+	# Another boot, and zeroes where the bytes were lost.
+	sed -i 's/^boot = .*/boot = another/' "$IMAGES/.a.ini"
+	dd if=/dev/zero of="$IMAGES/.a.part" bs=1M count=2 conv=notrunc 2>/dev/null
+	nbdmux-fetch -q a
+	fetched a "$WEB/a.img"
+}
+
+@test "an image that was complete when its maker died is taken over" {
+	make_image "$WEB/a.img" 1
+	source_export a a.img
+	nbdmux-fetch -q a
+	sed -i '/^image/d' "$SPOOL/a.ini"
+	run nbdmux-fetch -q a
+	[ "$output" = "fetched a" ]
+	fetched a "$WEB/a.img"
+	[ "$(web_log | wc -l)" -eq 1 ]
+}
+
+@test "interrupted by a signal it says so, and keeps what there is" {
+	make_image "$WEB/a.img" 4
+	fault /a.img rate=4000000
+	source_export a a.img
+	nbdmux-fetch -q a 2>said &
+	pid=$!
+	wait_for 10 fetch_is a fetching
+	sleep 1.5
+	kill -TERM $pid
+	ends_with 1 $pid
+	grep -q "interrupted; what there is of a is kept" said
+	[ -s "$IMAGES/.a.part" ]
+	fetch_is a queued
+	no_faults
+	nbdmux-fetch -q a
+	fetched a "$WEB/a.img"
+	web_log | grep ' 206 '
+}
+
+@test "two at a time do not get in each other's way" {
+	make_image "$WEB/a.img" 4
+	fault /a.img rate=10000000
+	source_export a a.img
+	nbdmux-fetch -q a &
+	first=$!
+	wait_for 10 fetch_is a fetching
+	run -5 nbdmux-fetch -q a
+	[[ $output == *"a is being fetched by another program" ]]
+	wait $first
+	fetched a "$WEB/a.img"
+}
+
+@test "an entry that is removed or changed meanwhile stays as it is" {
+	make_image "$WEB/a.img" 4
+	fault /a.img rate=20000000
+	source_export a a.img
+	nbdmux-fetch -q a 2>said &
+	pid=$!
+	wait_for 10 fetch_is a fetching
+	rm "$SPOOL/a.ini"
+	ends_with 3 $pid
+	grep -q "removed meanwhile" said
+	[ ! -e "$SPOOL/a.ini" ]
+	source_export a a.img
+	nbdmux-fetch -q a 2>said &
+	pid=$!
+	wait_for 10 fetch_is a fetching
+	source_export a b.img
+	ends_with 1 $pid
+	[ -z "$(image_of a)" ]
+	nothing_left
+}
+
+# --- room -----------------------------------------------------------------------------
+
+small_disk()
+{
+	[ "$(id -u)" = 0 ] || skip "only root can mount a small file system"
+	SMALL=$DATA
+	mkdir -p "$SMALL"
+	mount -t tmpfs -o size="$1" tmpfs "$SMALL" || { SMALL=; skip "no tmpfs"; }
+}
+
+@test "an image for which there is no room is refused before it is fetched" {
+	small_disk 16m
+	head -c 20M /dev/urandom >"$WEB/a.img"
+	source_export a a.img
+	run -1 nbdmux-fetch -q a
+	[[ $output == *"there is no room: 20M are needed, and of the "* ]]
+	[ "$(web_log | sed 's/.* //')" -lt 10000000 ]
+	nothing_left
+}
+
+@test "a file that says that it will be too large is not unpacked, one that does not say is stopped" {
+	local free
+
+	small_disk 32m
+	yes | head -c 200M >big
+	zstd -q big -o "$WEB/told"
+	zstd -q <big >"$WEB/untold"
+	gzip <big >"$WEB/bomb"
+	source_export told told
+	source_export untold untold
+	source_export bomb bomb
+	free=$(df --output=avail "$SMALL" | tail -1)
+	run -1 nbdmux-fetch -q told
+	[[ $output == *"there is no room: 200M are needed"* ]]
+	run -1 nbdmux-fetch -q untold
+	[[ $output == *"the disk is full"* ]]
+	run -1 nbdmux-fetch -q bomb
+	[[ $output == *"the disk is full"* ]]
+	nothing_left
+	[ "$(df --output=avail "$SMALL" | tail -1)" -ge $((free - 200)) ]
+}
+
+@test "zeroes take no room, however many" {
+	small_disk 16m
+	truncate -s 4G zeroes
+	echo end >>zeroes
+	zstd -q <zeroes >"$WEB/a"
+	source_export a a
+	nbdmux-fetch -q a
+	[ "$(stat -c %s "$(image_of a)")" -eq "$(stat -c %s zeroes)" ]
+	[ "$(tail -c 4 "$(image_of a)")" = end ]
+}
+
+# under_way NAME: some of it is there.
+under_way()
+{
+	[ -n "$(fetch_of "$1" bytes-done)" ]
+}
+
+# --- people -----------------------------------------------------------------------------
+
+@test "progress is a line every ten seconds where there is no terminal, and the state always tells" {
+	make_image "$WEB/a.img" 4
+	fault /a.img rate=8000000
+	source_export a a.img
+	nbdmux-fetch a >said 2>&1 &
+	wait_for 10 fetch_is a fetching
+	wait_for 10 under_way a
+	[ "$(fetch_of a bytes-total)" = "$(stat -c %s "$WEB/a.img")" ]
+	run nbdmux-ls a
+	[[ $output == *"fetching "*"%"* ]]
+	wait $!
+	[ "$(cat said)" = "fetched a" ]
+	fetch_is a ready
+}
+
+@test "on a terminal progress is one line that is wiped away" {
+	needs script
+	make_image "$WEB/a.img" 4
+	fault /a.img rate=8000000
+	source_export a a.img
+	script -qec "nbdmux-fetch a" typescript >/dev/null
+	grep -q $'\ra: fetching [0-9]*%, [0-9.]*[KMG] of 21M, .*/s, [0-9]*s left' \
+	    typescript
+	tail -1 typescript >last
+	grep -aq "fetched a" typescript
+}
+
+@test "started as root it becomes the owner of the data directory" {
+	[ "$(id -u)" = 0 ] || skip "only root can become somebody else"
+	make_image "$WEB/a.img" 1
+	source_export a a.img
+	mkdir -p "$DATA"
+	chown -R nobody "$DATA" "$SPOOL"
+	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR" "$STATE"
+	nbdmux-fetch -q a
+	[ "$(stat -c %U "$(image_of a)" "$SPOOL/a.ini" | sort -u)" = nobody ]
+}
+
+@test "an export without a source, or that is not there, is an error" {
+	: >image
+	truncate -s 1M image
+	put_export a "$PWD/image"
+	run -1 nbdmux-fetch a
+	[[ $output == *"a has no source to be fetched from" ]]
+	run -3 nbdmux-fetch b
+	[[ $output == *"there is no export b" ]]
+	run -2 nbdmux-fetch --job a b
+	run -0 nbdmux-fetch
+	[ -z "$output" ]
+}
