@@ -57,6 +57,22 @@ add_process(pid_t pid, struct proc_usage *u)
 	return 0;
 }
 
+/*
+ * A child per connection runs for less than a tick of 10 ms, and a thousand of
+ * them would sum up to nothing: they are read exactly.
+ */
+static int
+add_child(pid_t pid, struct proc_usage *u)
+{
+	uint64_t before = u->cpu_ns, exact;
+
+	if (add_process(pid, u) == -1)
+		return -1;
+	if (proc_cpu_exact(pid, &exact, NULL) == 0)
+		u->cpu_ns = before + exact;
+	return 0;
+}
+
 /* Children are listed per thread that made them; the peers fork in main. */
 static void
 add_children(pid_t pid, struct proc_usage *u)
@@ -72,7 +88,7 @@ add_children(pid_t pid, struct proc_usage *u)
 		for (word = strtok_r(text, " ", &save); word != NULL;
 		     word = strtok_r(NULL, " ", &save)) {
 			child = (pid_t)strtol(word, NULL, 10);
-			if (child > 0 && add_process(child, u) == 0)
+			if (child > 0 && add_child(child, u) == 0)
 				add_children(child, u);
 		}
 	}
