@@ -215,6 +215,7 @@ help:
 	@echo "make fuzz-afl     AFL++ on nbdmuxd --stdio, for as long"
 	@echo "make lint         clang-tidy, cppcheck, shellcheck, mandoc"
 	@echo "make bench        compare with nbdkit, qemu-nbd and nbd-server"
+	@echo "make instructions  count them per request; fails at 5% more than stored"
 	@echo "make TLS=no BUILD=build-plain    without GnuTLS"
 	@echo "make bench-hostile  latency among ten thousand hostile clients"
 	@echo "make install      DESTDIR, prefix (/usr/local)"

@@ -22,6 +22,13 @@ bench: all bench-programs
 	$(Q)BENCH_BIN=$(BUILD)/t/bench NBDMUX_BIN=$(BIN) t/bench/bench
 bench-quick: all bench-programs
 	$(Q)BENCH_BIN=$(BUILD)/t/bench NBDMUX_BIN=$(BIN) t/bench/bench --quick
+# instructions per request against the stored ones; -store stores new ones,
+# to be committed with the change that they come from
+.PHONY: instructions instructions-store
+instructions instructions-store: all bench-programs
+	$(Q)t/packages instructions
+	$(Q)BENCH_BIN=$(BUILD)/t/bench NBDMUX_BIN=$(BIN) CC="$(CC)" CFLAGS="$(CFLAGS)" \
+	    t/bench/instructions $(if $(filter %-store,$@),--store)
 # what honest clients see of ten thousand hostile ones
 bench-hostile: all bench-programs $(BUILD)/t/lib/horde
 	$(Q)BENCH_BIN=$(BUILD)/t/bench NBDMUX_BIN=$(BIN) t/bench/hostile
