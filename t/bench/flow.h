@@ -25,6 +25,7 @@ struct plan {
 	uint64_t block; /* bytes per request */
 	uint64_t count; /* requests in all; 0: until the time is over */
 	uint64_t seed;
+	uint64_t spin; /* ns to look for replies before sleeping */
 	bool random, write;
 	bool structured;              /* replies in chunks, holes told as such */
 	bool lockstep;                /* depth requests, all their replies, ... */

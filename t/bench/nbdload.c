@@ -24,13 +24,15 @@ struct options {
 	bool json;
 };
 
-enum { OPT_JSON = 256, OPT_TLS, OPT_STRUCTURED, OPT_LOCKSTEP, OPT_HELP };
+enum { OPT_JSON = 256, OPT_TLS, OPT_STRUCTURED, OPT_LOCKSTEP, OPT_SPIN,
+	OPT_HELP };
 
 static const struct option longopts[] = {
     {"json", no_argument, NULL, OPT_JSON},
     {"tls", required_argument, NULL, OPT_TLS},
     {"structured", no_argument, NULL, OPT_STRUCTURED},
     {"lockstep", no_argument, NULL, OPT_LOCKSTEP},
+    {"spin", required_argument, NULL, OPT_SPIN},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -57,6 +59,7 @@ usage(FILE *out)
 	      "there\n"
 	      "  --tls=FILE  encrypt; FILE is who signed the server's "
 	      "certificate\n"
+	      "  --spin US   look for replies so long before sleeping (0)\n"
 	      "  --json      one JSON object instead of key=value\n"
 	      "Exit: 0 done, 1 an error reply, wrong data, a violation of the "
 	      "protocol or no connection, 2 wrong usage.\n",
@@ -165,6 +168,9 @@ option(struct options *o, int c, const char *arg)
 		break;
 	case OPT_LOCKSTEP:
 		p->lockstep = true;
+		break;
+	case OPT_SPIN:
+		p->spin = 1000 * number("--spin", arg, 0, 1000000);
 		break;
 	case OPT_HELP:
 		usage(stdout);
