@@ -27,7 +27,7 @@ note()
 	echo "$2" >>"$results/$1"
 }
 
-leave_out() { note left-out.txt "$scenario $2: $1 is left out: $3"; }
+leave_out() { note left-out.txt "$scenario, $2: $1 is left out: $3"; }
 
 fail()
 {
@@ -93,6 +93,7 @@ run_load()
 	[[ " $* " == *" -- "* ]] || args+=(-- "$target" img)
 	if ! line=$(taskset -c "${load_where:-$load_cpus}" "$bin/nbdload" \
 	    "${args[@]}" 2>"$work/nbdload.log"); then
+		figure "$scenario" "$name" "$server" failed 1
 		fail "$scenario $name: $server failed:" \
 		    "$(tail -n 1 "$work/nbdload.log")"
 		return 1

@@ -1,0 +1,247 @@
+"""tables: a run of bench as text: all of it, what is to be reached, and the
+part of the README."""
+import csv
+import textwrap
+
+from figures import FAILED, KEYS, MORE_IS_BETTER, OURS, key_of
+
+PAIRS = (("iops", "mib_s"), ("server_us_op", "server_s_gib"))
+NOT_SHOWN = ("p999_us", "max_us")
+WIDTH = 78
+
+
+def grid(rows, left=2, indent=""):
+	"""Rows of cells as lines, the first "left" columns flush left."""
+	if not rows:
+		return []
+	width = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+	return [(indent + "  ".join(
+	    cell.ljust(width[i]) if i < left else cell.rjust(width[i])
+	    for i, cell in enumerate(row))).rstrip() for row in rows]
+
+
+def ratio_text(value):
+	return "-" if value is None else "%.2f" % value
+
+
+# --- everything ---------------------------------------------------------------
+
+
+def shown_keys(run, scenario, work):
+	"""The rate that fits the work, the CPU time that fits it, the rest."""
+	drop = set(NOT_SHOWN)
+	rate, cpu = run.rate_key(scenario, work), run.cpu_key(scenario, work)
+	for pair, use in zip(PAIRS, (rate, cpu)):
+		drop |= {k for k in pair if k != use}
+	return [k for k in run.keys(scenario, work) if k not in drop]
+
+
+def cell(run, scenario, work, server, key):
+	value = run.median(scenario, work, server, key)
+	if value is None:
+		return "-"
+	key = key_of(key)
+	return (key.text(value) + " " + key.unit).rstrip()
+
+
+def spread_cell(run, scenario, work, server, key):
+	if run.median(scenario, work, server, key) is None:
+		return ""
+	return "(%s - %s)" % tuple(
+	    key_of(key).text(v) for v in run.spread(scenario, work, server, key))
+
+
+def columns(run, scenario):
+	"""Headings of all its works: the alternatives of a rate, and of CPU
+	time, are one column."""
+	order = [key.head for key in KEYS.values()]
+	heads = []
+	for work in run.works[scenario]:
+		heads += [key_of(k).head for k in shown_keys(run, scenario, work)
+		    if key_of(k).head not in heads]
+	return sorted(heads, key=lambda h: order.index(h) if h in order
+	    else len(order))
+
+
+def failed_text(run, scenario, work, server):
+	rounds = len(run.values.get((scenario, work, server, FAILED), ()))
+	return "failed in %d %s" % (rounds, "round" if rounds == 1
+	    else "rounds") if rounds else ""
+
+
+def server_cells(run, scenario, work, server, heads):
+	"""A cell for each heading, behind the first one its spread and ratio,
+	behind CPU its ratio, and last whether it failed."""
+	keys = {key_of(k).head: k for k in shown_keys(run, scenario, work)}
+	out = []
+	for i, head in enumerate(heads):
+		at = scenario, work, server, keys.get(head)
+		have = head in keys
+		out.append(cell(run, *at) if have else "")
+		if i == 0:
+			out.append(spread_cell(run, *at) if have else "")
+		if i == 0 or head == "CPU":
+			out.append(ratio_text(run.ratio(*at)) if have else "")
+	return out + [failed_text(run, scenario, work, server)]
+
+
+def titles(heads):
+	out = []
+	for i, head in enumerate(heads):
+		out.append(head)
+		if i == 0:
+			out.append("(min - max)")
+		if i == 0 or head == "CPU":
+			out.append("ratio")
+	return out + [""]
+
+
+def scenario_rows(run, scenario):
+	heads = columns(run, scenario)
+	rows = [["", "", *titles(heads)]]
+	for work in run.works[scenario]:
+		for i, server in enumerate(run.servers_of(scenario, work)):
+			rows.append([work if i == 0 else "", server,
+			    *server_cells(run, scenario, work, server, heads)])
+	return rows
+
+
+def all_tables(run):
+	out = []
+	for scenario in run.works:
+		out += ["", scenario.upper(),
+		    *grid(scenario_rows(run, scenario))]
+	return out + ["", "A ratio is a median over the best peer's median of "
+	    "the same run: highest rate,", "lowest of all else."]
+
+
+def verdict_lines(run):
+	rows = [["scenario", "work", "", "to reach", "reached", "best peer", ""]]
+	for target, work, value, best, met in run.verdicts():
+		key = run.resolve(target.scenario, work, target.key)
+		rows.append([target.scenario, work,
+		    key_of(key).head if key else target.key, target.text(),
+		    ratio_text(value), best or "-", "not measured"
+		    if value is None else "met" if met else "NOT MET"])
+	return grid(rows, 4) if len(rows) > 1 else []
+
+
+def remarks(run):
+	out = []
+	for head, what in (("Failed:", run.failures),
+	    ("Left out:", run.left_out)):
+		if what:
+			out += ["", head] + ["  " + line for line in what]
+	return out
+
+
+def write_summary(run, path):
+	with open(path, "w", newline="", encoding="utf-8") as file:
+		out = csv.writer(file, lineterminator="\n")
+		out.writerow(("scenario", "work", "server", "key", "median",
+		    "min", "max", "runs", "best_peer", "ratio"))
+		for at, values in run.values.items():
+			scenario, work, _, key = at
+			best = run.best_peer(scenario, work, key)
+			ratio = run.ratio(*at)
+			out.writerow((*at, "%.6g" % run.median(*at),
+			    *("%.6g" % v for v in run.spread(*at)),
+			    len(values), best[0] if best else "",
+			    "" if ratio is None else "%.3f" % ratio))
+
+
+# --- the README's -------------------------------------------------------------
+
+
+def big_rate(run, scenario, work, server):
+	"""Rates as the README has them: 642k IOPS, 9.3 GiB/s."""
+	key = run.rate_key(scenario, work)
+	value = run.median(scenario, work, server, key)
+	if value is None:
+		return "-"
+	if key == "mib_s":
+		return "%.1f GiB/s" % (value / 1024)
+	if key == "iops":
+		return "%.0fk" % (value / 1000)
+	return cell(run, scenario, work, server, key)
+
+
+def comparable(run, scenario):
+	"""Works at which nbdmux and a peer have a rate, or a time."""
+	points = {work for curve in run.curves(scenario).values()
+	    for _, work in curve}
+	return [work for work in run.works[scenario] if work not in points and
+	    run.ratio(scenario, work, OURS, run.rate_key(scenario, work))]
+
+
+def readme_row(run, scenario, work):
+	rate, cpu = run.rate_key(scenario, work), run.cpu_key(scenario, work)
+	best = run.best_peer(scenario, work, rate)
+	row = [work, big_rate(run, scenario, work, OURS),
+	    "%s %s" % (big_rate(run, scenario, work, best[0]), best[0])]
+	return row + [ratio_text(run.ratio(scenario, work, OURS, key))
+	    for key in (rate, cpu, "p99_us")]
+
+
+def readme_table(run):
+	rows = []
+	for scenario in run.works:
+		works = comparable(run, scenario)
+		if works:
+			rows.append([scenario, "nbdmux", "best peer", "rate",
+			    "CPU", "p99"])
+			rows += [readme_row(run, scenario, work)
+			    for work in works]
+			rows[-len(works):] = [["  " + row[0], *row[1:]]
+			    for row in rows[-len(works):]]
+	return grid(rows, 1, "    ")
+
+
+def not_better(run):
+	"""What was not better than the best peer, and what is not reached."""
+	rows = []
+	for scenario in run.works:
+		for work in comparable(run, scenario):
+			for what in ("rate", "cpu", "p99_us"):
+				key = run.resolve(scenario, work, what)
+				value = run.ratio(scenario, work, OURS, key)
+				if value is None:
+					continue
+				more = key in MORE_IS_BETTER
+				if value < 1 if more else value > 1:
+					rows.append([scenario, work,
+					    key_of(key).head,
+					    ratio_text(value)])
+	missed = [[target.scenario, work, key_of(run.resolve(target.scenario,
+	    work, target.key)).head, ratio_text(value), target.text()]
+	    for target, work, value, _, met in run.verdicts()
+	    if value is not None and not met]
+	return rows, missed
+
+
+def wrapped(head, items):
+	return textwrap.wrap("%s %s." % (head, ", ".join(items)), WIDTH,
+	    initial_indent="  ", subsequent_indent="  ",
+	    break_on_hyphens=False)
+
+
+def readme_text(run, plot):
+	machine = dict(line.split(": ", 1) for line in run.machine
+	    if ": " in line)
+	out = ["  One run of it, %s, on %s, %s:" % (
+	    machine.get("date", "?")[:10], machine.get("cpu", "?"),
+	    machine.get("kernel", "?")),
+	    "  medians of %s; rate, CPU per operation and p99 are over the" %
+	    machine.get("rounds", "?").replace(" of ", " rounds of "),
+	    "  best peer's, the highest rate and the lowest CPU and p99.", ""]
+	out += readme_table(run) + [""]
+	if plot:
+		out += plot + [""]
+	rows, missed = not_better(run)
+	out += wrapped("Not better than the best peer:",
+	    ["%s %s %s (%s)" % tuple(row) for row in rows] or ["nothing"])
+	if missed:
+		out += wrapped("Better, but not as much as was to be reached:"
+		    if not rows else "Not as much as was to be reached:",
+		    ["%s %s %s (%s, %s)" % tuple(row) for row in missed])
+	return out
