@@ -72,6 +72,17 @@ rate_rest(struct rate *r)
 	return more;
 }
 
+uint64_t
+rate_due(struct rate *r)
+{
+	uint64_t due;
+
+	pthread_mutex_lock(&r->lock);
+	due = r->since != 0 ? r->since + RATE_MINUTE : 0;
+	pthread_mutex_unlock(&r->lock);
+	return due;
+}
+
 bool
 rate_held(struct rate *r)
 {
