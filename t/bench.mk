@@ -1,10 +1,11 @@
 # The benchmark: make bench, make bench-quick.  Peers that are not installed
 # are left out with a reason.
 
-BENCH_PROGRAMS := nbdload nbdscale
+BENCH_PROGRAMS := nbdload nbdscale nbdcrowd
 BENCH_TLS      := $(if $(filter yes,$(TLS)),tls,notls)
 BENCH_nbdload  := nbdload load flow reply chunk pattern client $(BENCH_TLS) stat proc
 BENCH_nbdscale := nbdscale client $(BENCH_TLS) proc
+BENCH_nbdcrowd := nbdcrowd client $(BENCH_TLS)
 
 define bench_program
 $(BUILD)/t/bench/$(1): $(BENCH_$(1):%=$(BUILD)/t/bench/%.o) $(call libs,wire base)
