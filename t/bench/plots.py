@@ -187,9 +187,11 @@ def text_curve(run, scenario, what, points, key):
 
 
 def text_bars(run):
-	"""A bar for each of the first scenario's works."""
+	"""A bar for each of the first scenario's works but their variants,
+	-1cpu and the like, for which there is no room."""
 	for scenario in run.works:
-		works = comparable(run, scenario)
+		works = [work for work in comparable(run, scenario)
+		    if work.count("-") < 2]
 		rows = [[quoted(row[0].strip('"').split("-")[0]), row[1]]
 		    for row in bar_rows(run, scenario, works, "rate")]
 		if rows:

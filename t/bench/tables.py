@@ -220,7 +220,8 @@ def not_better(run):
 
 
 def wrapped(head, items):
-	return textwrap.wrap("%s %s." % (head, ", ".join(items)), WIDTH,
+	text = " ".join([head, ", ".join(items)]).rstrip() + "."
+	return textwrap.wrap(text, WIDTH,
 	    initial_indent="  ", subsequent_indent="  ",
 	    break_on_hyphens=False)
 
@@ -228,12 +229,12 @@ def wrapped(head, items):
 def readme_text(run, plot):
 	machine = dict(line.split(": ", 1) for line in run.machine
 	    if ": " in line)
-	out = ["  One run of it, %s, on %s, %s:" % (
+	out = wrapped("One run of it, %s, on %s, %s: medians of %s; rate, CPU "
+	    "per operation and p99 are over the best peer's, the highest rate "
+	    "and the lowest CPU and p99" % (
 	    machine.get("date", "?")[:10], machine.get("cpu", "?"),
-	    machine.get("kernel", "?")),
-	    "  medians of %s; rate, CPU per operation and p99 are over the" %
-	    machine.get("rounds", "?").replace(" of ", " rounds of "),
-	    "  best peer's, the highest rate and the lowest CPU and p99.", ""]
+	    machine.get("kernel", "?"), machine.get("rounds", "?")), [])
+	out += [""]
 	out += readme_table(run) + [""]
 	if plot:
 		out += plot + [""]
