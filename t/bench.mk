@@ -3,7 +3,8 @@
 
 BENCH_PROGRAMS := nbdload nbdscale nbdcrowd
 BENCH_TLS      := $(if $(filter yes,$(TLS)),tls,notls)
-BENCH_nbdload  := nbdload load flow reply chunk pattern client $(BENCH_TLS) stat proc
+BENCH_nbdload  := nbdload options print load after connect flow request trace \
+    reply chunk pattern client $(BENCH_TLS) stat proc snap
 BENCH_nbdscale := nbdscale client $(BENCH_TLS) proc
 BENCH_nbdcrowd := nbdcrowd client $(BENCH_TLS)
 

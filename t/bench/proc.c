@@ -27,6 +27,19 @@ slurp(const char *path, char *text, size_t size)
 	return (ssize_t)len;
 }
 
+/* Most memory that it has had; since proc_reset_peak(), if ever. */
+static uint64_t
+peak(pid_t pid)
+{
+	char path[64], text[4096], *p;
+
+	snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
+	if (slurp(path, text, sizeof(text)) <= 0 ||
+	    (p = strstr(text, "\nVmHWM:")) == NULL)
+		return 0;
+	return strtoull(p + strlen("\nVmHWM:"), NULL, 10) * 1024;
+}
+
 /*
  * The process's own figures: fields 14 to 17, 20 and 24 of stat, proc(5).  The
  * time of children that have ended counts: the sum must not shrink when they do.
@@ -52,6 +65,7 @@ add_process(pid_t pid, struct proc_usage *u)
 	tick = UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK);
 	u->cpu_ns += (utime + stime + cutime + cstime) * tick;
 	u->rss += (uint64_t)rss * (uint64_t)sysconf(_SC_PAGESIZE);
+	u->peak += peak(pid);
 	u->threads += (unsigned)threads;
 	u->processes++;
 	return 0;
@@ -103,6 +117,21 @@ proc_usage(pid_t pid, struct proc_usage *u, struct diag *d)
 		return diag_set(d, "no process %ld to measure", (long)pid);
 	add_children(pid, u);
 	return 0;
+}
+
+void
+proc_reset_peak(pid_t pid)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%ld/clear_refs", (long)pid);
+	if ((fd = open(path, O_WRONLY | O_CLOEXEC)) == -1)
+		return;
+	if (write(fd, "5", 1) == -1) {
+		/* then it is since the process began */
+	}
+	close(fd);
 }
 
 int
