@@ -62,12 +62,14 @@ def lines(path):
 
 
 class Target:
-	"""A line of targets: SCENARIO WORK KEY SIGN NUMBER, the number with an
-	x behind it when it is a ratio over the best peer."""
+	"""A line of targets: SCENARIO WORK KEY SIGN NUMBER [PEER]; a number
+	with an x behind it is a ratio, over the best peer or over PEER."""
 
 	def __init__(self, line):
+		words = line.split()
 		self.scenario, self.work, self.key, self.sign, number = \
-		    line.split()
+		    words[:5]
+		self.peer = words[5] if len(words) > 5 else None
 		self.relative = number.endswith("x")
 		self.number = float(number.rstrip("x"))
 
@@ -137,13 +139,23 @@ class Run:
 		value, server = (max if key in MORE_IS_BETTER else min)(have)
 		return server, value
 
-	def ratio(self, scenario, work, server, key):
-		"""Over the best peer, None where that is not to be had."""
+	def ratio(self, scenario, work, server, key, peer=None):
+		"""Over the best peer, or that one; None where that is not to
+		be had."""
 		value = self.median(scenario, work, server, key)
 		best = self.best_peer(scenario, work, key)
-		if value is None or best is None or best[1] <= 0:
+		if peer is not None:
+			best = peer, self.median(scenario, work, peer, key)
+		if value is None or not best or not best[1] or best[1] < 0:
 			return None
 		return value / best[1]
+
+	def times(self, scenario, work, server, key, peer=None):
+		"""How many times better it is, whatever better is."""
+		ratio = self.ratio(scenario, work, server, key, peer)
+		if ratio is None or key in MORE_IS_BETTER:
+			return ratio
+		return 1 / ratio if ratio > 0 else None
 
 	def rate_key(self, scenario, work):
 		"""Large blocks are told by bandwidth, small ones by requests."""
@@ -177,8 +189,14 @@ class Run:
 	def _verdict(self, target, work):
 		key = self.resolve(target.scenario, work, target.key)
 		at = target.scenario, work, OURS, key
-		value = self.ratio(*at) if target.relative else self.median(*at)
-		best = self.best_peer(target.scenario, work, key)
+		best = (target.peer,) if target.peer else \
+		    self.best_peer(target.scenario, work, key)
+		if not target.relative:
+			value, best = self.median(*at), None
+		elif target.sign == ">=":
+			value = self.times(*at, target.peer)
+		else:
+			value = self.ratio(*at, target.peer)
 		return (target, work, value, best[0] if best else None,
 		    value is not None and target.met(value))
 

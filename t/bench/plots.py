@@ -70,8 +70,8 @@ def bar_rows(run, scenario, works, what):
 	rows = []
 	for work in works:
 		key = run.resolve(scenario, work, what)
-		ratios = [run.ratio(scenario, work, s, key)
-		    for s in run.servers]
+		ratio = run.times if what == "rate" else run.ratio
+		ratios = [ratio(scenario, work, s, key) for s in run.servers]
 		if key and ratios[run.servers.index(OURS)] is not None:
 			rows.append([quoted(work), *map(number, ratios),
 			    number(target_of(run, scenario, work, key))])

@@ -3,7 +3,7 @@ part of the README."""
 import csv
 import textwrap
 
-from figures import FAILED, KEYS, MORE_IS_BETTER, OURS, key_of
+from figures import FAILED, KEYS, OURS, key_of
 
 PAIRS = (("iops", "mib_s"), ("server_us_op", "server_s_gib"))
 NOT_SHOWN = ("p999_us", "max_us")
@@ -51,16 +51,24 @@ def spread_cell(run, scenario, work, server, key):
 	    key_of(key).text(v) for v in run.spread(scenario, work, server, key))
 
 
+def heads_of(run, scenario, work):
+	"""{heading: key}"""
+	return {key_of(k).head: k for k in shown_keys(run, scenario, work)}
+
+
 def columns(run, scenario):
 	"""Headings of all its works: the alternatives of a rate, and of CPU
-	time, are one column."""
+	time, are one column, and so are rates and times of different works."""
 	order = [key.head for key in KEYS.values()]
 	heads = []
 	for work in run.works[scenario]:
-		heads += [key_of(k).head for k in shown_keys(run, scenario, work)
-		    if key_of(k).head not in heads]
-	return sorted(heads, key=lambda h: order.index(h) if h in order
-	    else len(order))
+		have = heads_of(run, scenario, work)
+		heads += [h for h in have if h not in heads]
+	heads.sort(key=lambda h: order.index(h) if h in order else len(order))
+	if not any({"rate", "time"} <= heads_of(run, scenario, work).keys()
+	    for work in run.works[scenario]) and heads[:2] == ["rate", "time"]:
+		heads[:2] = ["rate/time"]
+	return heads
 
 
 def failed_text(run, scenario, work, server):
@@ -72,11 +80,12 @@ def failed_text(run, scenario, work, server):
 def server_cells(run, scenario, work, server, heads):
 	"""A cell for each heading, behind the first one its spread and ratio,
 	behind CPU its ratio, and last whether it failed."""
-	keys = {key_of(k).head: k for k in shown_keys(run, scenario, work)}
+	keys = heads_of(run, scenario, work)
+	keys["rate/time"] = keys.get("rate", keys.get("time"))
 	out = []
 	for i, head in enumerate(heads):
 		at = scenario, work, server, keys.get(head)
-		have = head in keys
+		have = keys.get(head) is not None
 		out.append(cell(run, *at) if have else "")
 		if i == 0:
 			out.append(spread_cell(run, *at) if have else "")
@@ -179,8 +188,9 @@ def readme_row(run, scenario, work):
 	best = run.best_peer(scenario, work, rate)
 	row = [work, big_rate(run, scenario, work, OURS),
 	    "%s %s" % (big_rate(run, scenario, work, best[0]), best[0])]
-	return row + [ratio_text(run.ratio(scenario, work, OURS, key))
-	    for key in (rate, cpu, "p99_us")]
+	return row + [ratio_text(run.times(scenario, work, OURS, rate))] + [
+	    ratio_text(run.ratio(scenario, work, OURS, key))
+	    for key in (cpu, "p99_us")]
 
 
 def readme_table(run):
@@ -204,11 +214,12 @@ def not_better(run):
 		for work in comparable(run, scenario):
 			for what in ("rate", "cpu", "p99_us"):
 				key = run.resolve(scenario, work, what)
-				value = run.ratio(scenario, work, OURS, key)
-				if value is None:
+				better = run.times(scenario, work, OURS, key)
+				if better is None:
 					continue
-				more = key in MORE_IS_BETTER
-				if value < 1 if more else value > 1:
+				value = better if what == "rate" else \
+				    run.ratio(scenario, work, OURS, key)
+				if better < 1:
 					rows.append([scenario, work,
 					    key_of(key).head,
 					    ratio_text(value)])
@@ -231,7 +242,8 @@ def readme_text(run, plot):
 	    if ": " in line)
 	out = wrapped("One run of it, %s, on %s, %s: medians of %s; rate, CPU "
 	    "per operation and p99 are over the best peer's, the highest rate "
-	    "and the lowest CPU and p99" % (
+	    "(where it is a time: how many times as fast) and the lowest CPU "
+	    "and p99" % (
 	    machine.get("date", "?")[:10], machine.get("cpu", "?"),
 	    machine.get("kernel", "?"), machine.get("rounds", "?")), [])
 	out += [""]
