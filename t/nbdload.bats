@@ -206,3 +206,16 @@ sys.stdout.buffer.write(b"".join(n.to_bytes(8, "big")
 	fails 2 --fua /none
 	[[ $output == *"want -o write or -o rw"* ]]
 }
+
+@test "the recorded boot is a trace, and is replayed" {
+	local boot=$BATS_TEST_DIRNAME/bench/boot.trace end
+
+	end=$(awk '!/^#/ && $2 + $3 > end { end = $2 + $3 }
+	    END { printf "%d", end }' "$boot")
+	setup_daemon
+	truncate -s "$end" "$BATS_TEST_TMPDIR/disk"
+	add_export disk "$BATS_TEST_TMPDIR/disk"
+	nbdload --trace "$boot" -c 3 -d 4 "127.0.0.1:$PORT" disk
+	[ "${got[ops]}" -eq $((3 * $(grep -vc '^#' "$boot"))) ]
+	[[ ${got[fairness]} =~ ^[1-9][0-9]*\.[0-9]*$ ]]
+}

@@ -55,6 +55,10 @@ report_load()
 			;;
 		server_rss_kib) key=rss_mib value=$(mebi "$value") ;;
 		server_threads) key=threads ;;
+		# of traces
+		last_s) key=seconds ;;
+		fairness) ;;
+		server_peak_kib) key=peak_mib value=$(mebi "$value") ;;
 		*) continue ;;
 		esac
 		figure "$scenario" "$name" "$server" "$key" "$value"

@@ -26,7 +26,6 @@ server(bool json, const struct result *r)
 	item(json, "server_s_gib", 4,
 	    per(r->server_cpu, r->total.bytes) / 1e9 * (1 << 30));
 	item(json, "server_rss_kib", 0, (double)r->server.rss / 1024);
-	item(json, "server_peak_kib", 0, (double)r->server.peak / 1024);
 	item(json, "server_processes", 0, r->server.processes);
 	item(json, "server_threads", 0, r->server.threads);
 }
@@ -71,10 +70,13 @@ print_load(const struct plan *p, const struct timing *t, bool json,
 	item(json, "p999_us", 1, (double)stat_quantile(h, 0.999) / 1e3);
 	item(json, "max_us", 1, (double)h->max / 1e3);
 	item(json, "client_cpu_s", 3, (double)r->client_cpu / 1e9);
-	if (p->count > 0)
+	if (p->trace != NULL)
 		finish(json, r);
 	if (t->server != 0)
 		server(json, r);
+	if (t->server != 0 && p->trace != NULL)
+		item(json, "server_peak_kib", 0,
+		    (double)r->server.peak / 1024);
 	if (t->server != 0 && t->idle > 0)
 		item(json, "idle_cpu_ms", 3, (double)r->idle_cpu / 1e6);
 	puts(json ? "}" : "");
