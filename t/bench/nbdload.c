@@ -42,14 +42,18 @@ static int
 run(const struct options *o, struct result *r)
 {
 	struct diag d;
+	int failed;
 
-	if ((o->connect ? connect_run : load_run)(
-	        &o->plan, &o->timing, r, &d) == -1) {
+	failed = o->connect ? connect_run(&o->plan, &o->timing, r, &d) :
+	                      load_run(&o->plan, &o->timing, r, &d);
+	if (failed == -1) {
 		warnx("%s", d.text);
 		return 1;
 	}
-	(o->connect ? print_connects : print_load)(
-	    &o->plan, &o->timing, o->json, r);
+	if (o->connect)
+		print_connects(&o->plan, &o->timing, o->json, r);
+	else
+		print_load(&o->plan, &o->timing, o->json, r);
 	if (r->total.errors == 0)
 		return 0;
 	warnx("the server answered %llu requests with errors",

@@ -78,7 +78,7 @@ add_process(pid_t pid, struct proc_usage *u)
 static int
 add_child(pid_t pid, struct proc_usage *u)
 {
-	uint64_t before = u->cpu_ns, exact;
+	uint64_t before = u->cpu_ns, exact = 0;
 
 	if (add_process(pid, u) == -1)
 		return -1;
