@@ -27,7 +27,6 @@ struct plan {
 	uint64_t count; /* requests in all; 0: until the time is over */
 	const struct trace *trace; /* what every connection reads, or NULL */
 	uint64_t seed;
-	uint64_t spin; /* ns to look for replies before sleeping */
 	bool random;
 	unsigned writes; /* of 100 requests */
 	bool fua;        /* every write */

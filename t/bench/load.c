@@ -20,7 +20,6 @@ struct worker {
 	bool started;
 	struct flow *flows; /* all of them; this thread's are every step-th */
 	unsigned first, step, conns;
-	uint64_t spin; /* ns */
 	int epoll;
 	struct meter meter;
 	sem_t *done; /* borrowed */
@@ -85,25 +84,6 @@ busy(const struct worker *w)
 	return false;
 }
 
-/*
- * A client that looks for replies a while before it sleeps: waking one that
- * sleeps is the server's cost, and on this kind of machine the largest.
- */
-static int
-await(struct worker *w, struct epoll_event *ev)
-{
-	uint64_t until;
-	int n = 0;
-
-	if (w->spin > 0) {
-		until = flow_clock() + w->spin;
-		do
-			n = epoll_wait(w->epoll, ev, EVENTS, 0);
-		while (n == 0 && flow_clock() < until);
-	}
-	return n != 0 ? n : epoll_wait(w->epoll, ev, EVENTS, LOAD_STALL);
-}
-
 static int
 work(struct worker *w)
 {
@@ -116,7 +96,7 @@ work(struct worker *w)
 	/* once the time is over, or all is asked for, wait for the rest only;
 	 * counting what is in flight is for then */
 	while (!last || busy(w)) {
-		n = await(w, ev);
+		n = epoll_wait(w->epoll, ev, EVENTS, LOAD_STALL);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1)
@@ -258,7 +238,6 @@ spread(const struct plan *p, const struct timing *t, struct flow *flows,
 		w[i].first = i;
 		w[i].step = p->threads;
 		w[i].conns = p->conns;
-		w[i].spin = p->spin;
 		w[i].done = &done;
 		w[i].epoll = -1;
 	}

@@ -15,7 +15,7 @@
 #define RW_WRITES 30 /* of 100 */
 #define AT_ONCE_MAX 1000 /* threads that connect */
 
-enum { OPT_JSON = 256, OPT_TLS, OPT_STRUCTURED, OPT_LOCKSTEP, OPT_SPIN,
+enum { OPT_JSON = 256, OPT_TLS, OPT_STRUCTURED, OPT_LOCKSTEP,
 	OPT_FUA, OPT_FLUSH, OPT_TRACE, OPT_CONNECT, OPT_IDLE, OPT_HELP };
 
 static const struct option longopts[] = {
@@ -23,7 +23,6 @@ static const struct option longopts[] = {
     {"tls", required_argument, NULL, OPT_TLS},
     {"structured", no_argument, NULL, OPT_STRUCTURED},
     {"lockstep", no_argument, NULL, OPT_LOCKSTEP},
-    {"spin", required_argument, NULL, OPT_SPIN},
     {"fua", no_argument, NULL, OPT_FUA},
     {"flush", required_argument, NULL, OPT_FLUSH},
     {"trace", required_argument, NULL, OPT_TRACE},
@@ -63,7 +62,6 @@ usage(FILE *out)
 	      "there\n"
 	      "  --tls=FILE  encrypt; FILE is who signed the server's "
 	      "certificate\n"
-	      "  --spin US   look for replies so long before sleeping (0)\n"
 	      "  --json      one JSON object instead of key=value\n"
 	      "Exit: 0 done, 1 an error reply, wrong data, a violation of the "
 	      "protocol or no connection, 2 wrong usage.\n",
@@ -182,9 +180,6 @@ option(struct options *o, int c, const char *arg)
 		break;
 	case OPT_LOCKSTEP:
 		p->lockstep = true;
-		break;
-	case OPT_SPIN:
-		p->spin = 1000 * number("--spin", arg, 0, 1000000);
 		break;
 	case OPT_FUA:
 		p->fua = true;

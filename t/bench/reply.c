@@ -43,9 +43,12 @@ flow_complete(struct flow *f, struct slot *s, bool good, struct meter *m)
 		m->errors++;
 	else if (m->now >= m->begin && m->now < m->end)
 		count(s, m);
-	if (f->inflight == 0 && !flow_wants(f))
-		f->finished = m->now;
-	if (!flow_wants(f) || m->now >= m->end)
+	if (!flow_wants(f)) {
+		if (f->inflight == 0)
+			f->finished = m->now;
+		return;
+	}
+	if (m->now >= m->end)
 		return;
 	if (!f->plan->lockstep)
 		flow_issue(f, (unsigned)(s - f->slots), m->now);
