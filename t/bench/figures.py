@@ -43,14 +43,17 @@ KEYS = {key.name: key for key in (
     Key("max_us", "max", "us"))}
 
 
+UNITS = {unit.lower(): unit for unit in ("ms", "us", "s", "MiB", "KiB", "B")}
+
+
 def key_of(name):
 	"""Scenarios may have keys of their own: NAME or NAME_UNIT."""
 	if name in KEYS:
 		return KEYS[name]
 	head, _, unit = name.rpartition("_")
-	known = head and unit in ("ms", "us", "s", "mib", "kib", "bytes", "b")
-	return Key(name, head.replace("_", " ") if known else
-	    name.replace("_", " "), unit if known else "", 2)
+	if head and unit in UNITS:
+		return Key(name, head.replace("_", " "), UNITS[unit], 2)
+	return Key(name, name.replace("_", " "), "", 2)
 
 
 def lines(path):
@@ -59,6 +62,20 @@ def lines(path):
 			return file.read().splitlines()
 	except FileNotFoundError:
 		return []
+
+
+def gathered(remarks, all_works):
+	"""Remarks "SCENARIO, WORK: TEXT", those with the same text in one."""
+	works = {}
+	for remark in remarks:
+		match = re.fullmatch(r"(\w+), ([^:]+): (.*)", remark)
+		at = (match[1], match[3]) if match else (None, remark)
+		works.setdefault(at, []).append(match[2] if match else None)
+	return [text if scenario is None else
+	    "%s, %s: %s" % (scenario, "all works"
+		if set(names) >= set(all_works.get(scenario, ("",)))
+		else ", ".join(names), text)
+	    for (scenario, text), names in works.items()]
 
 
 class Target:
@@ -96,7 +113,8 @@ class Run:
 		self.servers = [s for s in SERVERS if s in servers] + \
 		    [s for s in servers if s not in SERVERS]
 		self.machine = lines(os.path.join(results, "machine.txt"))
-		self.left_out = lines(os.path.join(results, "left-out.txt"))
+		self.left_out = gathered(
+		    lines(os.path.join(results, "left-out.txt")), self.works)
 		self.failures = lines(os.path.join(results, "failures.txt"))
 		self.targets = [Target(line) for line in lines(targets)
 		    if line.strip() and not line.startswith("#")]

@@ -71,7 +71,7 @@ mebi() { echo "$(($1 / 1024)).$(($1 % 1024 * 10 / 1024))"; }
 # place SERVER: on the CPUs in $load_where, or on all.
 place()
 {
-	taskset -apc "${load_where:-$load_cpus}" "$1" >/dev/null
+	taskset -apc "${load_where:-$load_cpus}" "$1" >/dev/null 2>&1
 }
 
 # run_load SERVER WORK NBDLOAD-ARGUMENT... [-- TARGET EXPORT]

@@ -171,7 +171,7 @@ def big_rate(run, scenario, work, server):
 	if key == "mib_s":
 		return "%.1f GiB/s" % (value / 1024)
 	if key == "iops":
-		return "%.0fk" % (value / 1000)
+		return "%.*fk" % (0 if value >= 9950 else 1, value / 1000)
 	return cell(run, scenario, work, server, key)
 
 
@@ -240,12 +240,12 @@ def wrapped(head, items):
 def readme_text(run, plot):
 	machine = dict(line.split(": ", 1) for line in run.machine
 	    if ": " in line)
-	out = wrapped("One run of it, %s, on %s, %s: medians of %s; rate, CPU "
+	out = wrapped("One run of it, %s, on %s, %s: medians %s; rate, CPU "
 	    "per operation and p99 are over the best peer's, the highest rate "
 	    "(where it is a time: how many times as fast) and the lowest CPU "
 	    "and p99" % (
 	    machine.get("date", "?")[:10], machine.get("cpu", "?"),
-	    machine.get("kernel", "?"), machine.get("rounds", "?")), [])
+	    machine.get("kernel", "?"), machine.get("medians", "?")), [])
 	out += [""]
 	out += readme_table(run) + [""]
 	if plot:
