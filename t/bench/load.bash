@@ -99,23 +99,21 @@ run_load()
 	    "${args[@]}" 2>"$work/nbdload.log"); then
 		figure "$scenario" "$name" "$server" failed 1
 		fail "$scenario $name: $server failed:" \
-		    "$(tail -n 1 "$work/nbdload.log")"
+		    "$(head -n 1 "$work/nbdload.log")"
 		return 1
 	fi
 	# shellcheck disable=SC2086 # words
 	report_load "$name" "$server" $line
 }
 
-# A work's name says what it is: CONNECTIONSxDEPTHxBLOCK-PATTERN; behind it
-# -1cpu when server and client share one CPU, and -spin when the client looks
-# for replies instead of sleeping until they come.
+# A work's name says what it is: CONNECTIONSxDEPTHxBLOCK-PATTERN, and -1cpu
+# when server and client share one CPU.
 run_spec()
 {
 	local server=$1 name=$2 spec load_where=
 	shift 2
 	IFS=x- read -ra spec <<<"$name"
 	[[ $name != *-1cpu ]] || load_where=${load_cpus%%[,-]*}
-	[[ $name != *-spin ]] || set -- --spin=1000 "$@"
 	run_load "$server" "$name" -c "${spec[0]}" -d "${spec[1]}" \
 	    -b "${spec[2]}" -p "${spec[3]}" "$@"
 }
