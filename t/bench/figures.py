@@ -37,6 +37,7 @@ KEYS = {key.name: key for key in (
     Key("server_s_gib", "CPU", "s/GiB", 3),
     Key("cpu_ms", "CPU", "ms", 1),
     Key("rss_mib", "memory", "MiB", 1),
+    Key("peak_mib", "at most", "MiB", 1),
     Key("threads", "threads"),
     Key("ratio", "ratio", "", 2),
     Key("p999_us", "p99.9", "us"),
