@@ -58,7 +58,7 @@ map_as_data(const struct backend *b, const struct io *io)
 static bool
 settled(struct backend *b, struct io *io)
 {
-	io->zeroes = io->data_end = 0;
+	io->zeroes = io->tail = io->data_end = 0;
 	io->error = invalid(b, io);
 	if (io->error != 0)
 		return true;

@@ -30,7 +30,8 @@ enum io_flag {
 	IO_FUA = 1,     /* persistent before it is done */
 	IO_NO_HOLE = 2, /* ZERO: the range stays allocated */
 	IO_FAST = 4,    /* ZERO: fail with ENOTSUP rather than write zeroes */
-	IO_SPARSE = 8   /* READ: a hole may be told by io->zeroes */
+	IO_SPARSE = 8,  /* READ: a hole may be told by io->zeroes */
+	IO_PARTS = 16   /* and by io->zeroes and io->tail what of it is one */
 };
 
 /* What a range of the export is, as the values of base:allocation. */
@@ -77,10 +78,12 @@ struct io {
 	/*
 	 * READ with IO_SPARSE: so many bytes from offset on, at least length and
 	 * maybe beyond it, are zeroes, and data was not filled.  0: it was.
+	 * With IO_PARTS it may be less than length, and the last tail bytes may be
+	 * zeroes as well: data was filled between them, at its place.
 	 */
-	uint64_t zeroes;
-	/* Likewise when it was filled: the data goes on up to that offset at
-	 * least.  0: not known. */
+	uint64_t zeroes, tail;
+	/* Likewise when it was filled: behind the zeroes the data goes on up to
+	 * that offset at least.  0: not known. */
 	uint64_t data_end;
 	void (*done)(struct io *io);
 	void *owner;             /* the caller's */

@@ -89,7 +89,7 @@ skip_hole(struct file *f, struct io *io)
 {
 	if (io->flags & IO_SPARSE)
 		file_look(f, io);
-	return io->zeroes > 0;
+	return io->zeroes >= io->length;
 }
 
 /*
@@ -105,7 +105,8 @@ try_read(struct file *f, struct io *io)
 	if (!f->memory && (io->flags & IO_SPARSE) &&
 	    io->length >= FILE_LOOK_MIN && sparse(&f->backend))
 		return IO_BLOCK;
-	return read_now(&f->backend, io->data, io->offset, io->length) == 0 ?
+	return read_now(&f->backend, (char *)io->data + io->zeroes,
+	    io->offset + io->zeroes, io->length - io->zeroes - io->tail) == 0 ?
 	    IO_DONE : IO_BLOCK;
 }
 
@@ -131,11 +132,11 @@ submit(struct backend *b, struct io *io)
 static int
 read_all(struct file *f, const struct io *io)
 {
-	uint64_t done = 0;
+	uint64_t done = io->zeroes, end = io->length - io->tail;
 	ssize_t n;
 
-	while (done < io->length) {
-		n = pread(f->fd, (char *)io->data + done, io->length - done,
+	while (done < end) {
+		n = pread(f->fd, (char *)io->data + done, end - done,
 		    (off_t)(io->offset + done));
 		if (n < 0 && errno == EINTR)
 			continue;
