@@ -10,9 +10,13 @@
 #include "tls/impl.h"
 
 #define HANDSHAKE_MAX 32768 /* a message, such as a client's certificates */
-/* What is larger saves system calls, but leaves the caches: no gain. */
 #define IN_SIZE CHUNK_SMALL
-#define OUT_SIZE (5 * TLS_RECORD_ROOM)
+/*
+ * A piece of payload leaves at once, and wakes the client once: 4 KiB reads at
+ * depth 32 cost 3.1 us of CPU time, 3.4 when 80 KiB were sent at once; 1 MiB
+ * reads 0.43 s/GiB instead of 0.45.  More would leave the caches.
+ */
+#define OUT_SIZE CHUNK_LARGE
 
 /* --- push and pull -------------------------------------------------------- */
 

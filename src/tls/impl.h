@@ -74,9 +74,10 @@ void cursor_move(struct cursor *c, size_t n);
 
 /*
  * seal.c: data records without GnuTLS, from seal_begin(), if it is possible
- * now, to seal_end(); between them nothing else may be sent.  There is room in
- * out for the record; what it returns is as from gnutls_record_send().
+ * now, to seal_end(); between them nothing else may be sent.  There are
+ * seal_room() bytes in out; what it returns is as from gnutls_record_send().
  */
+size_t seal_room(const struct cursor *c);
 bool seal_begin(struct tls_channel *t);
 ssize_t seal_record(struct tls_channel *t, struct cursor *c);
 int seal_end(struct tls_channel *t);

@@ -177,8 +177,8 @@ tls_channel_write(struct tls_channel *t, const struct iovec *iov, size_t count)
 	ssize_t rc = 0, total = 0;
 
 	cursor_move(&c, 0);
-	while (c.count > 0 && !t->failed && rc >= 0 &&
-	    channel_room(t) >= TLS_RECORD_ROOM) {
+	while (c.count > 0 && !t->failed && rc >= 0 && channel_room(t) >=
+	    (sealing ? seal_room(&c) : TLS_RECORD_ROOM)) {
 		sealing = sealing || seal_begin(t);
 		rc = sealing ? seal_record(t, &c) : send_record(t, &c);
 		if (rc > 0)

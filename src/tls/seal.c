@@ -16,6 +16,7 @@
 #include "tls/impl.h"
 
 #define HEADER 5
+#define AROUND 64 /* header, type and tag, and some more */
 #define TYPE_DATA 23
 /* RFC 8446, 5.5: new keys in time; AES-GCM is good for 2^24.5 records. */
 #define RECORDS (UINT64_C(1) << 23)
@@ -138,23 +139,34 @@ encrypt_there(struct tls_channel *t, unsigned char *text)
 	return rc;
 }
 
+/* So that the last record of a piece, if short, leaves with the others. */
+size_t
+seal_room(const struct cursor *c)
+{
+	size_t n = c->iov->iov_len - c->at;
+
+	return AROUND + (n < TLS_RECORD ? n : TLS_RECORD);
+}
+
 ssize_t
 seal_record(struct tls_channel *t, struct cursor *c)
 {
 	unsigned char *to = t->out->data + t->out->end + HEADER;
-	size_t len = 0, n;
+	size_t len = 0, n, most = t->out->cap - t->out->end - AROUND;
 	int rc;
 
+	if (most > TLS_RECORD)
+		most = TLS_RECORD;
 	if (c->iov->iov_len - c->at > TLS_RECORD) {
 		rc = encrypt_there(t, (unsigned char *)c->iov->iov_base +
 		    c->at);
 		cursor_move(c, TLS_RECORD);
 		return rc < 0 ? rc : TLS_RECORD;
 	}
-	for (; c->count > 0 && len < TLS_RECORD; len += n) {
+	for (; c->count > 0 && len < most; len += n) {
 		n = c->iov->iov_len - c->at;
-		if (n > TLS_RECORD - len)
-			n = TLS_RECORD - len;
+		if (n > most - len)
+			n = most - len;
 		memcpy(to + len, (char *)c->iov->iov_base + c->at, n);
 		cursor_move(c, n);
 	}
