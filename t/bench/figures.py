@@ -182,6 +182,11 @@ class Run:
 		order = ("mib_s", "iops") if is_large(work) else ("iops", "mib_s")
 		return next((k for k in order + ("seconds",) if k in have), None)
 
+	def main_key(self, scenario, work):
+		"""What the work is about: its rate, or what else comes first."""
+		return self.rate_key(scenario, work) or \
+		    next(iter(self.keys(scenario, work)), None)
+
 	def cpu_key(self, scenario, work):
 		have = self.keys(scenario, work)
 		order = ("server_us_op", "server_s_gib", "cpu_ms")
@@ -193,6 +198,8 @@ class Run:
 		"""rate and cpu are keys that depend on the work."""
 		if key == "rate":
 			return self.rate_key(scenario, work)
+		if key == "main":
+			return self.main_key(scenario, work)
 		if key == "cpu":
 			return self.cpu_key(scenario, work)
 		return key

@@ -93,6 +93,7 @@ run_load()
 		args+=(-P "${pid[$at]}")
 		place "${pid[$at]}"
 	fi
+	[[ -z $quick ]] || args+=(-w 0.15)
 	args+=("$@")
 	[[ " $* " == *" -- "* ]] || args+=(-- "$target" img)
 	if ! line=$(taskset -c "${load_where:-$load_cpus}" "$bin/nbdload" \

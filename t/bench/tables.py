@@ -162,9 +162,9 @@ def write_summary(run, path):
 # --- the README's -------------------------------------------------------------
 
 
-def big_rate(run, scenario, work, server):
-	"""Rates as the README has them: 642k IOPS, 9.3 GiB/s."""
-	key = run.rate_key(scenario, work)
+def main_figure(run, scenario, work, server):
+	"""As the README has it: 642k, 9.3 GiB/s, 0.21 s, 7.2 MiB."""
+	key = run.main_key(scenario, work)
 	value = run.median(scenario, work, server, key)
 	if value is None:
 		return "-"
@@ -176,19 +176,19 @@ def big_rate(run, scenario, work, server):
 
 
 def comparable(run, scenario):
-	"""Works at which nbdmux and a peer have a rate, or a time."""
+	"""Works, but for points of curves, that a peer has done, too."""
 	points = {work for curve in run.curves(scenario).values()
 	    for _, work in curve}
 	return [work for work in run.works[scenario] if work not in points and
-	    run.ratio(scenario, work, OURS, run.rate_key(scenario, work))]
+	    run.ratio(scenario, work, OURS, run.main_key(scenario, work))]
 
 
 def readme_row(run, scenario, work):
-	rate, cpu = run.rate_key(scenario, work), run.cpu_key(scenario, work)
-	best = run.best_peer(scenario, work, rate)
-	row = [work, big_rate(run, scenario, work, OURS),
-	    "%s %s" % (big_rate(run, scenario, work, best[0]), best[0])]
-	return row + [ratio_text(run.times(scenario, work, OURS, rate))] + [
+	main, cpu = run.main_key(scenario, work), run.cpu_key(scenario, work)
+	best = run.best_peer(scenario, work, main)
+	row = [work, main_figure(run, scenario, work, OURS),
+	    "%s %s" % (main_figure(run, scenario, work, best[0]), best[0])]
+	return row + [ratio_text(run.times(scenario, work, OURS, main))] + [
 	    ratio_text(run.ratio(scenario, work, OURS, key))
 	    for key in (cpu, "p99_us")]
 
@@ -198,7 +198,7 @@ def readme_table(run):
 	for scenario in run.works:
 		works = comparable(run, scenario)
 		if works:
-			rows.append([scenario, "nbdmux", "best peer", "rate",
+			rows.append([scenario, "nbdmux", "best peer", "times",
 			    "CPU", "p99"])
 			rows += [readme_row(run, scenario, work)
 			    for work in works]
@@ -212,12 +212,12 @@ def not_better(run):
 	rows = []
 	for scenario in run.works:
 		for work in comparable(run, scenario):
-			for what in ("rate", "cpu", "p99_us"):
+			for what in ("main", "cpu", "p99_us"):
 				key = run.resolve(scenario, work, what)
 				better = run.times(scenario, work, OURS, key)
 				if better is None:
 					continue
-				value = better if what == "rate" else \
+				value = better if what == "main" else \
 				    run.ratio(scenario, work, OURS, key)
 				if better < 1:
 					rows.append([scenario, work,
@@ -240,10 +240,9 @@ def wrapped(head, items):
 def readme_text(run, plot):
 	machine = dict(line.split(": ", 1) for line in run.machine
 	    if ": " in line)
-	out = wrapped("One run of it, %s, on %s, %s: medians %s; rate, CPU "
-	    "per operation and p99 are over the best peer's, the highest rate "
-	    "(where it is a time: how many times as fast) and the lowest CPU "
-	    "and p99" % (
+	out = wrapped("One run of it, %s, on %s, %s, medians %s.  times: the "
+	    "rate over the best peer's, or how many times less time or memory "
+	    "it takes; CPU (per operation) and p99: over the lowest of a peer" % (
 	    machine.get("date", "?")[:10], machine.get("cpu", "?"),
 	    machine.get("kernel", "?"), machine.get("medians", "?")), [])
 	out += [""]
