@@ -27,17 +27,17 @@ slurp(const char *path, char *text, size_t size)
 	return (ssize_t)len;
 }
 
-/* Most memory that it has had; since proc_reset_peak(), if ever. */
+/* A line "KEY: NUMBER kB" of a file of the process, in bytes; 0 without it. */
 static uint64_t
-peak(pid_t pid)
+kilobytes(pid_t pid, const char *file, const char *key)
 {
 	char path[64], text[4096], *p;
 
-	snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
+	snprintf(path, sizeof(path), "/proc/%ld/%s", (long)pid, file);
 	if (slurp(path, text, sizeof(text)) <= 0 ||
-	    (p = strstr(text, "\nVmHWM:")) == NULL)
+	    (p = strstr(text, key)) == NULL)
 		return 0;
-	return strtoull(p + strlen("\nVmHWM:"), NULL, 10) * 1024;
+	return strtoull(p + strlen(key), NULL, 10) * 1024;
 }
 
 /*
@@ -65,7 +65,8 @@ add_process(pid_t pid, struct proc_usage *u)
 	tick = UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK);
 	u->cpu_ns += (utime + stime + cutime + cstime) * tick;
 	u->rss += (uint64_t)rss * (uint64_t)sysconf(_SC_PAGESIZE);
-	u->peak += peak(pid);
+	/* since proc_reset_peak(), if ever */
+	u->peak += kilobytes(pid, "status", "\nVmHWM:");
 	u->threads += (unsigned)threads;
 	u->processes++;
 	return 0;
@@ -73,17 +74,24 @@ add_process(pid_t pid, struct proc_usage *u)
 
 /*
  * A child per connection runs for less than a tick of 10 ms, and a thousand of
- * them would sum up to nothing: they are read exactly.
+ * them would sum up to nothing: they are read exactly.  So is their memory, or
+ * the libraries that they share would be counted a thousand times.
  */
 static int
 add_child(pid_t pid, struct proc_usage *u)
 {
-	uint64_t before = u->cpu_ns, exact = 0;
+	uint64_t cpu = u->cpu_ns, rss = u->rss, exact = 0, share, shared;
 
 	if (add_process(pid, u) == -1)
 		return -1;
 	if (proc_cpu_exact(pid, &exact, NULL) == 0)
-		u->cpu_ns = before + exact;
+		u->cpu_ns = cpu + exact;
+	share = kilobytes(pid, "smaps_rollup", "\nPss:");
+	if (share > 0 && share < u->rss - rss) {
+		shared = u->rss - rss - share;
+		u->rss -= shared;
+		u->peak -= shared < u->peak ? shared : u->peak;
+	}
 	return 0;
 }
 

@@ -13,7 +13,7 @@
 
 struct proc_usage {
 	uint64_t cpu_ns; /* user and system time; ticks of 10 ms */
-	/* bytes, now and at most; shared pages are counted in every process */
+	/* bytes, now and at most; what a child shares is shared out */
 	uint64_t rss, peak;
 	unsigned processes, threads;
 };
