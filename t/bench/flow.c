@@ -2,6 +2,7 @@
 #include <sys/uio.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -90,9 +91,24 @@ place(struct flow *f, unsigned index, struct diag *d)
 	return 0;
 }
 
+/* Its export's name.  With more exports than connections it is any of them. */
+static const char *
+export_of(const struct plan *p, unsigned index, char *text, size_t size)
+{
+	unsigned step = p->exports / p->conns;
+
+	if (p->exports == 0)
+		return p->export;
+	snprintf(text, size, "%s%u", p->export,
+	    index * (step > 0 ? step : 1) % p->exports);
+	return text;
+}
+
 int
 flow_open(struct flow *f, const struct plan *p, unsigned index, struct diag *d)
 {
+	char text[256];
+	const char *export = export_of(p, index, text, sizeof(text));
 	int known;
 
 	memset(f, 0, sizeof(*f));
@@ -106,9 +122,9 @@ flow_open(struct flow *f, const struct plan *p, unsigned index, struct diag *d)
 		return -1;
 	if (p->structured && client_structured(&f->client, d) == -1)
 		return -1;
-	known = client_go(&f->client, p->export, d);
+	known = client_go(&f->client, export, d);
 	if (known == 1)
-		diag_set(d, "the server has no export \"%s\"", p->export);
+		diag_set(d, "the server has no export \"%s\"", export);
 	if (known != 0 || able(f, d) == -1 || place(f, index, d) == -1)
 		return -1;
 	if (allocate(f) == -1)

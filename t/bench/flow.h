@@ -22,6 +22,7 @@
 struct plan {
 	struct target target;
 	const char *export;
+	unsigned exports; /* a number behind it is below that; 0: none */
 	unsigned conns, depth, threads;
 	uint64_t block; /* bytes per request; with a trace, of the longest */
 	uint64_t count; /* requests in all; 0: until the time is over */

@@ -16,7 +16,8 @@
 #define AT_ONCE_MAX 1000 /* threads that connect */
 
 enum { OPT_JSON = 256, OPT_TLS, OPT_STRUCTURED, OPT_LOCKSTEP,
-	OPT_FUA, OPT_FLUSH, OPT_TRACE, OPT_CONNECT, OPT_IDLE, OPT_HELP };
+	OPT_FUA, OPT_FLUSH, OPT_TRACE, OPT_CONNECT, OPT_IDLE, OPT_EXPORTS,
+	OPT_HELP };
 
 static const struct option longopts[] = {
     {"json", no_argument, NULL, OPT_JSON},
@@ -28,6 +29,7 @@ static const struct option longopts[] = {
     {"trace", required_argument, NULL, OPT_TRACE},
     {"connect", no_argument, NULL, OPT_CONNECT},
     {"idle", required_argument, NULL, OPT_IDLE},
+    {"exports", required_argument, NULL, OPT_EXPORTS},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -49,6 +51,8 @@ usage(FILE *out)
 	      "  --connect   -n connections (1000), -d at a time, that read 4 "
 	      "KiB each\n"
 	      "  --idle SECONDS  one read each, and then nothing for so long\n"
+	      "  --exports N  EXPORT0, EXPORT1, ... for the connections, as far "
+	      "as they go\n"
 	      "  -T SECONDS  measure for that long (2)\n"
 	      "  -w SECONDS  warm up for that long before (0.3)\n"
 	      "  -n N        do N requests instead, without warming up\n"
@@ -195,6 +199,9 @@ option(struct options *o, int c, const char *arg)
 		break;
 	case OPT_IDLE:
 		o->timing.idle = seconds("--idle", arg);
+		break;
+	case OPT_EXPORTS:
+		p->exports = (unsigned)number("--exports", arg, 1, UINT32_MAX);
 		break;
 	case OPT_HELP:
 		usage(stdout);
