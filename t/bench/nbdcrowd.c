@@ -240,6 +240,12 @@ compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static double
+microseconds(const struct crowd *c, size_t at)
+{
+	return (double)c->times[at] / 1e3;
+}
+
 static void
 report(struct crowd *c, uint64_t ns)
 {
@@ -250,8 +256,7 @@ report(struct crowd *c, uint64_t ns)
 	qsort(c->times, n, sizeof(*c->times), compare);
 	printf("connects=%" PRIu64 " iops=%.0f p50_us=%.1f p99_us=%.1f\n",
 	    c->entered, (double)c->entered / ((double)ns / 1e9),
-	    (double)c->times[n / 2] / 1e3,
-	    (double)c->times[(n * 99 - 1) / 100] / 1e3);
+	    microseconds(c, n / 2), microseconds(c, (n * 99 - 1) / 100));
 	fflush(stdout);
 }
 
