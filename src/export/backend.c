@@ -89,6 +89,35 @@ backend_work(struct backend *b, struct io *io)
 	return b->ops->work(b, io);
 }
 
+/* Takes those out that are done before their kind sees them, or at once. */
+static struct job *
+unsettled(struct backend *b, struct job *list)
+{
+	struct job *rest = NULL, **end = &rest, *job;
+	bool each = b->ops->work_list == NULL;
+
+	while ((job = list) != NULL) {
+		struct io *io = CONTAINER(job, struct io, job);
+
+		list = job->next;
+		if (settled(b, io) || (each && b->ops->work(b, io) == IO_DONE)) {
+			io->done(io);
+		} else if (!each) {
+			*end = job;
+			end = &job->next;
+		}
+	}
+	*end = NULL;
+	return rest;
+}
+
+void
+backend_work_list(struct backend *b, struct job *list)
+{
+	if ((list = unsettled(b, list)) != NULL)
+		b->ops->work_list(b, list);
+}
+
 int
 backend_read_now(struct backend *b, void *data, uint64_t offset, size_t len)
 {

@@ -57,6 +57,8 @@ file_lacking(struct file *f, enum file_lack what)
 }
 
 /* Each answers with an errno value or 0, and may block. */
+int file_execute(struct file *f, struct io *io); /* any operation */
+int file_write(struct file *f, const struct io *io); /* whatever its flags */
 int file_trim(struct file *f, const struct io *io);
 int file_zero(struct file *f, const struct io *io);
 int file_sync(struct file *f); /* a failure stays, see flush_error */
@@ -65,6 +67,9 @@ int file_map(struct file *f, const struct io *io);
 /* Whether a hole, at least, reaches so far; never in a file without holes.
  * May block. */
 bool file_is_hole(struct file *f, uint64_t offset, uint64_t length);
+
+/* filebatch.c: see backend_work_list() */
+void file_work_list(struct backend *b, struct job *list);
 
 /*
  * For a read with IO_SPARSE: sets io->zeroes, or, where it is worth a call,

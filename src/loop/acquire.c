@@ -73,7 +73,7 @@ ask(struct acquire *a)
 {
 	a->job.run = work;
 	workers_add(a->conn->loop->server->workers, &a->job,
-	    hash(a->name, a->len));
+	    hash(a->name, a->len), WORK_ALONE);
 }
 
 /* How long it may wait: well inside the handshake's time. */
