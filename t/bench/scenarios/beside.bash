@@ -1,7 +1,8 @@
-# beside: one client reads what is in the page cache, alone, and then beside
-# another one that reads from the disk with 32 requests in flight: from the
-# same export, and (nbdmux has several) from another one.  "ratio" is the first
-# client's p99 beside the other over that alone.
+# beside: one client reads 4 KiB anywhere in what is in the page cache, 32 at a
+# time, alone and then beside another one that reads from the disk: 4 KiB
+# anywhere, 4 or 32 (which takes all that two CPUs have) at a time, or 1 MiB
+# after 1 MiB; from the same export, and (nbdmux has several) from another one.
+# "ratio" is the first client's p99 beside the other over that alone.
 # shellcheck shell=bash disable=SC2034,SC2154
 
 scenario_beside_rounds=2
@@ -18,11 +19,20 @@ beside_trace()
 	}' >"$1"
 }
 
+# beside_rows FILE FROM TO: 1 MiB each, one after the other
+beside_rows()
+{
+	seq "$2" $((1 << 20)) $(($3 - (1 << 20))) |
+	    awk '{ print "0", $1, 1048576 }' >"$1"
+}
+
 scenario_beside_start()
 {
-	beside_trace "$work/hot.trace" 20000 0 "$beside_hot"
-	beside_trace "$work/cold.trace" 400000 "$beside_hot" \
-	    "$(stat -c %s "$image")"
+	local size
+	size=$(stat -c %s "$image")
+	beside_trace "$work/hot.trace" 100000 0 "$beside_hot"
+	beside_trace "$work/rand.trace" 400000 "$beside_hot" "$size"
+	beside_rows "$work/seq.trace" "$beside_hot" "$size"
 	[[ -n ${pid[nbdmux]-} ]] || return 0
 	printf '[export]\nimage = %s\n' "$image" >"$work/spool/beside.ini"
 	wait_for 10 nbdmux_ready beside || fail "beside: nbdmux has no 2nd export"
@@ -43,19 +53,24 @@ beside_p99()
 	    "$results/figures.csv"
 }
 
-# beside_one SERVER WORK [EXPORT]: the export that the other client reads
+# beside_one SERVER WORK [PATTERN DEPTH EXPORT]: what the other client reads
 beside_one()
 {
 	local server=$1 name=$2 alone p99
+	wanted "$name" || return 0
 	beside_prepare
 	if [[ -n ${3-} ]]; then
-		launch beside-load "$bin/nbdload" -d 32 \
-		    --trace "$work/cold.trace" "127.0.0.1:${port[$server]}" "$3"
-		sleep 0.2
+		launch beside-load "$bin/nbdload" -d "$4" \
+		    --trace "$work/$3.trace" "127.0.0.1:${port[$server]}" "$5"
+		sleep 0.1
 	fi
-	run_load "$server" "$name" --trace "$work/hot.trace" || :
+	run_load "$server" "$name" -d 32 --trace "$work/hot.trace" || :
 	[[ -n ${3-} ]] || return 0
-	is_alive beside-load || fail "beside $name: the load on $server ended"
+	if ! is_alive beside-load; then
+		leave_out "$server" "$name" "the other client had all it wanted first"
+		unset "pid[beside-load]"
+		return 0
+	fi
 	end_process "${pid[beside-load]}"
 	unset "pid[beside-load]"
 	alone=$(beside_p99 alone "$server") p99=$(beside_p99 "$name" "$server")
@@ -66,12 +81,13 @@ beside_one()
 scenario_beside()
 {
 	local server
-	wanted beside || return 0
 	for server in "${servers[@]}"; do
 		beside_one "$server" alone
-		beside_one "$server" same-export img
+		beside_one "$server" beside-4-rand rand 4 img
+		beside_one "$server" beside-2-seq seq 2 img
+		beside_one "$server" flood-32-rand rand 32 img
 		[[ $server != nbdmux ]] ||
-		    beside_one "$server" other-export beside
+		    beside_one "$server" beside-4-rand-other rand 4 beside
 	done
 	cat "$image" >/dev/null
 }
