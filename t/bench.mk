@@ -1,10 +1,12 @@
 # The benchmark: make bench, make bench-quick.  Peers that are not installed
 # are left out with a reason.
 
-BENCH_PROGRAMS := nbdload nbdscale
+BENCH_PROGRAMS := nbdload nbdscale nbdcrowd
 BENCH_TLS      := $(if $(filter yes,$(TLS)),tls,notls)
-BENCH_nbdload  := nbdload load flow reply chunk pattern client $(BENCH_TLS) stat proc
+BENCH_nbdload  := nbdload options print load after connect flow request trace \
+    reply chunk pattern client $(BENCH_TLS) stat proc snap
 BENCH_nbdscale := nbdscale client $(BENCH_TLS) proc
+BENCH_nbdcrowd := nbdcrowd client $(BENCH_TLS)
 
 define bench_program
 $(BUILD)/t/bench/$(1): $(BENCH_$(1):%=$(BUILD)/t/bench/%.o) $(call libs,wire base)
@@ -22,6 +24,13 @@ bench: all bench-programs
 	$(Q)BENCH_BIN=$(BUILD)/t/bench NBDMUX_BIN=$(BIN) t/bench/bench
 bench-quick: all bench-programs
 	$(Q)BENCH_BIN=$(BUILD)/t/bench NBDMUX_BIN=$(BIN) t/bench/bench --quick
+# instructions per request against the stored ones; -store stores new ones,
+# to be committed with the change that they come from
+.PHONY: instructions instructions-store
+instructions instructions-store: all bench-programs
+	$(Q)t/packages instructions
+	$(Q)BENCH_BIN=$(BUILD)/t/bench NBDMUX_BIN=$(BIN) CC="$(CC)" CFLAGS="$(CFLAGS)" \
+	    t/bench/instructions $(if $(filter %-store,$@),--store)
 # what honest clients see of ten thousand hostile ones
 bench-hostile: all bench-programs $(BUILD)/t/lib/horde
 	$(Q)BENCH_BIN=$(BUILD)/t/bench NBDMUX_BIN=$(BIN) t/bench/hostile

@@ -38,6 +38,24 @@ teardown()
 	live flush_failed
 }
 
+@test "writes that share a sync are answered after it" {
+	faulty
+	setup_daemon
+	live shared_sync
+}
+
+@test "a shared sync that fails is an error of all that shared it" {
+	faulty
+	setup_daemon
+	live shared_sync_failed
+}
+
+@test "an error of one write of several done together is its own" {
+	faulty
+	setup_daemon
+	live error_in_batch
+}
+
 @test "an image whose disk hangs leaves workers to the others" {
 	faulty
 	setup_daemon

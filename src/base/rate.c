@@ -50,26 +50,39 @@ rate_take(struct rate *r, uint64_t now, uint64_t *more)
 	return passes;
 }
 
-uint64_t
-rate_over(struct rate *r, uint64_t now)
+/* At once where anyway is set, else when its time is over. */
+static uint64_t
+close_minute(struct rate *r, bool anyway, uint64_t now)
 {
 	uint64_t more;
 
 	pthread_mutex_lock(&r->lock);
-	more = is_over(r, now) ? end(r) : 0;
+	more = anyway || is_over(r, now) ? end(r) : 0;
 	pthread_mutex_unlock(&r->lock);
 	return more;
 }
 
 uint64_t
+rate_over(struct rate *r, uint64_t now)
+{
+	return close_minute(r, false, now);
+}
+
+uint64_t
 rate_rest(struct rate *r)
 {
-	uint64_t more;
+	return close_minute(r, true, 0);
+}
+
+uint64_t
+rate_due(struct rate *r)
+{
+	uint64_t due;
 
 	pthread_mutex_lock(&r->lock);
-	more = end(r);
+	due = r->since != 0 ? r->since + RATE_MINUTE : 0;
 	pthread_mutex_unlock(&r->lock);
-	return more;
+	return due;
 }
 
 bool

@@ -40,6 +40,9 @@ uint64_t rate_over(struct rate *r, uint64_t now);
 /* The same, over or not: the program ends. */
 uint64_t rate_rest(struct rate *r);
 
+/* When its minute is over; 0: none has begun. */
+uint64_t rate_due(struct rate *r);
+
 /* Whether lines are held back that nobody has told yet. */
 bool rate_held(struct rate *r);
 

@@ -167,6 +167,17 @@ enter(struct registry *r, const char *name, const struct peer *p, bool join,
 	return why;
 }
 
+/* A name from the network as text; false: no export can have it. */
+static bool
+name_text(char text[NAME_SIZE], const char *name, size_t len)
+{
+	if (len >= NAME_SIZE || memchr(name, '\0', len) != NULL)
+		return false;
+	memcpy(text, name, len);
+	text[len] = '\0';
+	return true;
+}
+
 /*
  * Who would be refused anyway does not make us look at files; who was let
  * through is asked again afterwards, since anything may have changed.
@@ -181,10 +192,8 @@ registry_acquire(struct registry *r, const char *name, size_t len,
 	enum refusal why;
 
 	*out = NULL;
-	if (len >= sizeof text || memchr(name, '\0', len) != NULL)
+	if (!name_text(text, name, len))
 		return refuse(REFUSE_UNKNOWN, d, "no such export");
-	memcpy(text, name, len);
-	text[len] = '\0';
 	/* Whoever outran us may have looked before this client asked. */
 	for (int i = 0; fresh == OUTRUN && i < LOOKS_MAX; i++) {
 		pthread_mutex_lock(&r->lock);
@@ -199,6 +208,47 @@ registry_acquire(struct registry *r, const char *name, size_t len,
 		return refuse(REFUSE_FAILED, d,
 		    "export cannot be served at the moment");
 	return enter(r, text, p, join, out, d);
+}
+
+static bool
+is_fresh(struct registry *r, const struct generation *g)
+{
+	struct policy *p;
+	bool fresh;
+
+	if (g->record.image == NULL)
+		return true;
+	p = policy_get(r);
+	fresh = image_is_still(g->record.image, p->image_dirs, &g->id);
+	policy_unref(p);
+	return fresh;
+}
+
+bool
+registry_acquire_now(struct registry *r, const char *name, size_t len,
+    const struct peer *p, bool join, enum refusal *refusal,
+    struct generation **out, struct diag *d)
+{
+	char text[NAME_SIZE];
+	struct generation *g;
+	bool fresh;
+
+	*out = NULL;
+	if (!name_text(text, name, len)) {
+		*refusal = refuse(REFUSE_UNKNOWN, d, "no such export");
+		return true;
+	}
+	pthread_mutex_lock(&r->lock);
+	*refusal = admit(r, text, p, join, &g, d);
+	pthread_mutex_unlock(&r->lock);
+	if (*refusal != REFUSE_NOT)
+		return *refusal != REFUSE_BUSY;
+	fresh = is_fresh(r, g);
+	generation_unref(g);
+	if (!fresh)
+		return false;
+	*refusal = enter(r, text, p, join, out, d);
+	return *refusal != REFUSE_BUSY;
 }
 
 void

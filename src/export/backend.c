@@ -58,7 +58,7 @@ map_as_data(const struct backend *b, const struct io *io)
 static bool
 settled(struct backend *b, struct io *io)
 {
-	io->zeroes = io->data_end = 0;
+	io->zeroes = io->tail = io->data_end = 0;
 	io->error = invalid(b, io);
 	if (io->error != 0)
 		return true;
@@ -87,6 +87,35 @@ backend_work(struct backend *b, struct io *io)
 	if (settled(b, io))
 		return IO_DONE;
 	return b->ops->work(b, io);
+}
+
+/* Takes those out that are done before their kind sees them, or at once. */
+static struct job *
+unsettled(struct backend *b, struct job *list)
+{
+	struct job *rest = NULL, **end = &rest, *job;
+	bool each = b->ops->work_list == NULL;
+
+	while ((job = list) != NULL) {
+		struct io *io = CONTAINER(job, struct io, job);
+
+		list = job->next;
+		if (settled(b, io) || (each && b->ops->work(b, io) == IO_DONE)) {
+			io->done(io);
+		} else if (!each) {
+			*end = job;
+			end = &job->next;
+		}
+	}
+	*end = NULL;
+	return rest;
+}
+
+void
+backend_work_list(struct backend *b, struct job *list)
+{
+	if ((list = unsettled(b, list)) != NULL)
+		b->ops->work_list(b, list);
 }
 
 int

@@ -30,7 +30,9 @@ enum io_flag {
 	IO_FUA = 1,     /* persistent before it is done */
 	IO_NO_HOLE = 2, /* ZERO: the range stays allocated */
 	IO_FAST = 4,    /* ZERO: fail with ENOTSUP rather than write zeroes */
-	IO_SPARSE = 8   /* READ: a hole may be told by io->zeroes */
+	IO_SPARSE = 8,  /* READ: a hole may be told by io->zeroes */
+	IO_PARTS = 16,  /* and by io->zeroes and io->tail what of it is one */
+	IO_TRIED = 32   /* READ: backend_read_now() has just said EAGAIN */
 };
 
 /* What a range of the export is, as the values of base:allocation. */
@@ -77,10 +79,12 @@ struct io {
 	/*
 	 * READ with IO_SPARSE: so many bytes from offset on, at least length and
 	 * maybe beyond it, are zeroes, and data was not filled.  0: it was.
+	 * With IO_PARTS it may be less than length, and the last tail bytes may be
+	 * zeroes as well: data was filled between them, at its place.
 	 */
-	uint64_t zeroes;
-	/* Likewise when it was filled: the data goes on up to that offset at
-	 * least.  0: not known. */
+	uint64_t zeroes, tail;
+	/* Likewise when it was filled: behind the zeroes the data goes on up to
+	 * that offset at least.  0: not known. */
 	uint64_t data_end;
 	void (*done)(struct io *io);
 	void *owner;             /* the caller's */
@@ -108,6 +112,8 @@ struct backend_ops {
 	const char *name;
 	enum io_verdict (*submit)(struct backend *b, struct io *io);
 	enum io_verdict (*work)(struct backend *b, struct io *io);
+	/* May be NULL: then each is worked on by itself. */
+	void (*work_list)(struct backend *b, struct job *list);
 	void (*free)(struct backend *b);
 	/*
 	 * May be NULL.  A read on the caller's thread without an io: 0 when all
@@ -160,6 +166,12 @@ bool backend_sparse(struct backend *b);
 bool extents_add(struct extents *e, uint64_t length, unsigned flags);
 /* May block; IO_DONE or IO_LATER. */
 enum io_verdict backend_work(struct backend *b, struct io *io);
+/*
+ * The same for several, linked by job.next: each is answered by io->done(io),
+ * now or later.  They may be answered in any order, those that want it
+ * persistent after one sync that they share.
+ */
+void backend_work_list(struct backend *b, struct job *list);
 void backend_free(struct backend *b); /* NULL is allowed */
 
 /*

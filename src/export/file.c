@@ -89,7 +89,7 @@ skip_hole(struct file *f, struct io *io)
 {
 	if (io->flags & IO_SPARSE)
 		file_look(f, io);
-	return io->zeroes > 0;
+	return io->zeroes >= io->length;
 }
 
 /*
@@ -105,7 +105,10 @@ try_read(struct file *f, struct io *io)
 	if (!f->memory && (io->flags & IO_SPARSE) &&
 	    io->length >= FILE_LOOK_MIN && sparse(&f->backend))
 		return IO_BLOCK;
-	return read_now(&f->backend, io->data, io->offset, io->length) == 0 ?
+	if (io->flags & IO_TRIED)
+		return IO_BLOCK;
+	return read_now(&f->backend, (char *)io->data + io->zeroes,
+	    io->offset + io->zeroes, io->length - io->zeroes - io->tail) == 0 ?
 	    IO_DONE : IO_BLOCK;
 }
 
@@ -131,11 +134,11 @@ submit(struct backend *b, struct io *io)
 static int
 read_all(struct file *f, const struct io *io)
 {
-	uint64_t done = 0;
+	uint64_t done = io->zeroes, end = io->length - io->tail;
 	ssize_t n;
 
-	while (done < io->length) {
-		n = pread(f->fd, (char *)io->data + done, io->length - done,
+	while (done < end) {
+		n = pread(f->fd, (char *)io->data + done, end - done,
 		    (off_t)(io->offset + done));
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -168,6 +171,12 @@ write_all(struct file *f, const struct io *io, int rwf)
 		done += (uint64_t)n;
 	}
 	return 0;
+}
+
+int
+file_write(struct file *f, const struct io *io)
+{
+	return write_all(f, io, 0);
 }
 
 /* Data that others were told is written is lost: no later flush may succeed. */
@@ -228,15 +237,15 @@ cache(struct file *f, const struct io *io)
 	return 0;
 }
 
-static int
-execute(struct file *f, struct io *io)
+int
+file_execute(struct file *f, struct io *io)
 {
 	switch (io->op) {
 	case IO_READ:
 		return skip_hole(f, io) ? 0 : read_all(f, io);
 	case IO_WRITE:
 		return io->flags & IO_FUA ? write_fua(f, io) :
-		                            write_all(f, io, 0);
+		                            file_write(f, io);
 	case IO_FLUSH:
 		return f->backend.caps & BACKEND_WRITE ? file_sync(f) : 0;
 	case IO_TRIM:
@@ -254,7 +263,7 @@ execute(struct file *f, struct io *io)
 static enum io_verdict
 work(struct backend *b, struct io *io)
 {
-	io->error = execute((struct file *)b, io);
+	io->error = file_execute((struct file *)b, io);
 	return IO_DONE;
 }
 
@@ -272,6 +281,7 @@ static const struct backend_ops file_ops = {
 	.name = "file",
 	.submit = submit,
 	.work = work,
+	.work_list = file_work_list,
 	.free = file_free,
 	.read_now = read_now,
 	.cached = cached,

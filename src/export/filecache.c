@@ -46,7 +46,7 @@ file_in_cache(struct file *f, uint64_t offset, size_t len)
 	if (len == 0 || !within(f, offset + len))
 		return false;
 	if (f->memory) /* but holes are better told than sent */
-		return file_zeroes(f, offset, len) == 0;
+		return !file_is_hole(f, offset, len);
 	if (file_lacks(f, LACK_CACHESTAT))
 		return false;
 	if (syscall(SYS_cachestat, f->fd, &range, &state, 0) == -1) {

@@ -155,43 +155,83 @@ file_map(struct file *f, const struct io *io)
 }
 
 /*
- * Only the whole range counts: where it has data, reading all is one call.
- * Up to the end there is a hole only while the file reaches that far.
+ * Where the next data begins, at most the end; the offset itself where that is
+ * not known.  Up to the end there is a hole only while the file reaches that
+ * far.
  */
-uint64_t
-file_zeroes(struct file *f, uint64_t offset, uint64_t length)
+static uint64_t
+next_data(const struct file *f, uint64_t offset)
 {
 	uint64_t size = f->backend.size;
 	struct stat st;
 	off_t data;
 
-	if (!atomic_load_explicit(&f->sparse, memory_order_relaxed))
-		return 0;
 	data = lseek(f->fd, (off_t)offset, SEEK_DATA);
-	if (data == -1) {
-		if (errno != ENXIO || fstat(f->fd, &st) == -1 ||
-		    (uint64_t)st.st_size < size)
-			return 0;
-		data = (off_t)size;
-	}
-	if ((uint64_t)data > size)
-		data = (off_t)size;
-	return (uint64_t)data - offset >= length ? (uint64_t)data - offset : 0;
+	if (data == -1)
+		return errno == ENXIO && fstat(f->fd, &st) == 0 &&
+		    (uint64_t)st.st_size >= size ? size : offset;
+	return (uint64_t)data < size ? (uint64_t)data : size;
+}
+
+/* 0: not known. */
+static uint64_t
+next_hole(const struct file *f, uint64_t offset)
+{
+	off_t hole = lseek(f->fd, (off_t)offset, SEEK_HOLE);
+
+	if (hole == -1 || (uint64_t)hole <= offset)
+		return 0;
+	return (uint64_t)hole < f->backend.size ?
+	    (uint64_t)hole : f->backend.size;
+}
+
+static bool
+has_holes(const struct file *f)
+{
+	return atomic_load_explicit(&f->sparse, memory_order_relaxed);
+}
+
+bool
+file_is_hole(struct file *f, uint64_t offset, uint64_t length)
+{
+	return has_holes(f) && next_data(f, offset) >= offset + length;
+}
+
+/*
+ * Clients that know where data is ask for blocks around it all the same:
+ * nbdcopy reads 256 KiB for a piece of 64, and gets a quarter of them then.
+ */
+static void
+look_for_parts(const struct file *f, struct io *io, uint64_t data)
+{
+	uint64_t end = io->offset + io->length, hole = io->data_end;
+
+	if (data - io->offset >= FILE_PART_MIN)
+		io->zeroes = data - io->offset;
+	if (hole != 0 && hole < end && end - hole >= FILE_PART_MIN &&
+	    next_data(f, hole) >= end)
+		io->tail = end - hole;
 }
 
 void
 file_look(struct file *f, struct io *io)
 {
-	off_t hole;
+	uint64_t data;
 
-	io->zeroes = file_zeroes(f, io->offset, io->length);
-	if (io->zeroes > 0 || io->length < FILE_LOOK_MIN ||
-	    !atomic_load_explicit(&f->sparse, memory_order_relaxed))
+	io->zeroes = io->tail = io->data_end = 0;
+	if (!has_holes(f))
 		return;
-	hole = lseek(f->fd, (off_t)io->offset, SEEK_HOLE);
-	if (hole != -1 && (uint64_t)hole > io->offset)
-		io->data_end = (uint64_t)hole < f->backend.size ?
-		    (uint64_t)hole : f->backend.size;
+	data = next_data(f, io->offset);
+	if (data - io->offset >= io->length) {
+		io->zeroes = data - io->offset;
+		return;
+	}
+	if (io->length < FILE_LOOK_MIN)
+		return;
+	if (data == io->offset || (io->flags & IO_PARTS))
+		io->data_end = next_hole(f, data);
+	if (io->flags & IO_PARTS)
+		look_for_parts(f, io, data);
 }
 
 /*

@@ -57,22 +57,26 @@ file_lacking(struct file *f, enum file_lack what)
 }
 
 /* Each answers with an errno value or 0, and may block. */
+int file_execute(struct file *f, struct io *io); /* any operation */
+int file_write(struct file *f, const struct io *io); /* whatever its flags */
 int file_trim(struct file *f, const struct io *io);
 int file_zero(struct file *f, const struct io *io);
 int file_sync(struct file *f); /* a failure stays, see flush_error */
 int file_map(struct file *f, const struct io *io);
 
-/*
- * How many bytes from offset on are a hole, when length at least are; else 0,
- * at once for a file without holes.  May block.
- */
-uint64_t file_zeroes(struct file *f, uint64_t offset, uint64_t length);
+/* Whether a hole, at least, reaches so far; never in a file without holes.
+ * May block. */
+bool file_is_hole(struct file *f, uint64_t offset, uint64_t length);
+
+/* filebatch.c: see backend_work_list() */
+void file_work_list(struct backend *b, struct job *list);
 
 /*
  * For a read with IO_SPARSE: sets io->zeroes, or, where it is worth a call,
- * io->data_end.  May block.
+ * io->data_end and what IO_PARTS allows.  May block.
  */
 #define FILE_LOOK_MIN 65536 /* bytes */
+#define FILE_PART_MIN 4096  /* a hole of less is read */
 void file_look(struct file *f, struct io *io);
 
 /* Are all these pages in the page cache? */

@@ -1,11 +1,14 @@
 /* image: what a file must be to be served, and which one it is. */
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 
 #include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <pwd.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,6 +53,7 @@ static int
 identify(const char *path, int fd, const struct stat *st, struct image_id *id,
     struct diag *d)
 {
+	id->local = false;
 	id->dev = st->st_dev;
 	id->ino = st->st_ino;
 	id->rdev = 0;
@@ -139,6 +143,22 @@ open_checked(const char *path, bool writable, const char *dirs,
 	return -1;
 }
 
+/*
+ * File systems that know a file's size without asking anybody, once its inode
+ * is in memory.
+ */
+static bool
+is_local(int fd, const struct stat *st)
+{
+	struct statfs fs;
+
+	if (!S_ISREG(st->st_mode) || fstatfs(fd, &fs) == -1)
+		return false;
+	return fs.f_type == EXT4_SUPER_MAGIC ||
+	    fs.f_type == XFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC ||
+	    fs.f_type == F2FS_SUPER_MAGIC || fs.f_type == TMPFS_MAGIC;
+}
+
 int
 image_open(const char *path, bool writable, const char *dirs,
     struct image_id *id, struct diag *d)
@@ -151,6 +171,7 @@ image_open(const char *path, bool writable, const char *dirs,
 		return -1;
 	if (identify(path, fd, &st, id, d) == 0) {
 		(void)fcntl(fd, F_SETFL, 0); /* O_NONBLOCK has done its job */
+		id->local = is_local(fd, &st);
 		return fd;
 	}
 	file_close(fd);
@@ -177,6 +198,22 @@ image_look(const char *path, const char *dirs, struct image_id *id,
 		return -1;
 	close(fd);
 	return 0;
+}
+
+bool
+image_is_still(const char *path, const char *dirs, const struct image_id *id)
+{
+	struct statx st;
+	int fd, rc;
+
+	if (!id->local || (fd = image_path_cached(path, dirs)) == -1)
+		return false;
+	rc = statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+	    STATX_TYPE | STATX_INO | STATX_SIZE, &st);
+	close(fd);
+	return rc == 0 && S_ISREG(st.stx_mode) &&
+	    makedev(st.stx_dev_major, st.stx_dev_minor) == id->dev &&
+	    st.stx_ino == id->ino && st.stx_size == id->size;
 }
 
 bool

@@ -10,6 +10,7 @@
 /* Which file, not which content: what makes a new generation when it changes. */
 struct image_id {
 	uint64_t dev, ino, rdev, size; /* size in bytes, of devices as well */
+	bool local; /* not a part of it: told by image_open() alone */
 };
 
 /*
@@ -26,6 +27,14 @@ int image_open(const char *path, bool writable, const char *dirs,
 /* The identity alone, resolved in the same way, without opening for I/O. */
 int image_look(const char *path, const char *dirs, struct image_id *id,
     struct diag *d);
+
+/*
+ * Is what path leads to the image that was opened as id?  Never blocks: where
+ * that takes more than what the kernel has in memory (names that it does not
+ * remember, file systems that ask a server), the answer is no.
+ */
+bool image_is_still(const char *path, const char *dirs,
+    const struct image_id *id);
 
 bool image_same(const struct image_id *a, const struct image_id *b);
 

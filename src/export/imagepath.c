@@ -56,17 +56,25 @@ beneath(const char *path, const char *dir, size_t len)
 }
 
 static int
-open_beneath(int dirfd, const char *rest, int flags)
+open_how(int dirfd, const char *path, int flags, uint64_t resolve)
 {
 	struct open_how how = {
 		.flags = (uint64_t)flags,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+		.resolve = resolve,
 	};
+
+	return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+}
+
+static int
+open_beneath(int dirfd, const char *rest, int flags)
+{
 	int fd = -1, tries;
 
 	/* EAGAIN: a rename elsewhere made the kernel unsure about a "..". */
 	for (tries = 0; fd == -1 && tries < RACE_TRIES; tries++) {
-		fd = (int)syscall(SYS_openat2, dirfd, rest, &how, sizeof how);
+		fd = open_how(dirfd, rest, flags,
+		    RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
 		if (fd == -1 && errno != EINTR && errno != EAGAIN)
 			break;
 	}
@@ -154,4 +162,40 @@ image_path_open(const char *path, const char *dirs, int flags, struct diag *d)
 	if (fd == -1)
 		diag_errno(d, "cannot serve \"%s\"", path);
 	return fd;
+}
+
+/* As open_in_dir(), from the kernel's cache alone. */
+static int
+cached_in_dir(const char *rest, const char *dir, size_t len)
+{
+	char name[PATH_MAX];
+	int dirfd, fd;
+
+	memcpy(name, dir, len); /* fits: beneath() has seen it */
+	name[len] = '\0';
+	dirfd = open_how(AT_FDCWD, name, O_PATH | O_DIRECTORY | O_CLOEXEC,
+	    RESOLVE_CACHED);
+	if (dirfd == -1)
+		return -1;
+	fd = open_how(dirfd, rest, O_PATH | O_CLOEXEC, RESOLVE_CACHED |
+	    RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+	close(dirfd);
+	return fd;
+}
+
+/* Only the first directory that the path begins with: it is seldom the next
+ * one that has the file. */
+int
+image_path_cached(const char *path, const char *dirs)
+{
+	const char *cursor = dirs, *dir, *rest;
+	size_t len;
+
+	if (dirs == NULL)
+		return open_how(AT_FDCWD, path, O_PATH | O_CLOEXEC,
+		    RESOLVE_CACHED);
+	while ((dir = text_item(&cursor, &len)) != NULL)
+		if ((rest = beneath(path, dir, len)) != NULL)
+			return cached_in_dir(rest, dir, len);
+	return -1;
 }

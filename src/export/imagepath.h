@@ -8,4 +8,10 @@
 int image_path_open(const char *path, const char *dirs, int flags,
     struct diag *d);
 
+/*
+ * The same with O_PATH, if that takes nothing but the kernel's cache of names
+ * (openat2, RESOLVE_CACHED): no disk, no network.  -1: not known that way.
+ */
+int image_path_cached(const char *path, const char *dirs);
+
 #endif

@@ -140,6 +140,14 @@ enum refusal {
  */
 enum refusal registry_acquire(struct registry *r, const char *name, size_t len,
     const struct peer *p, bool join, struct generation **out, struct diag *d);
+
+/*
+ * The same for who must not block.  false: nothing is known, since that takes
+ * a look that may block, or the export is busy; registry_acquire() tells.
+ */
+bool registry_acquire_now(struct registry *r, const char *name, size_t len,
+    const struct peer *p, bool join, enum refusal *refusal,
+    struct generation **out, struct diag *d);
 void registry_leave(struct generation *g); /* and unrefs it */
 
 /*

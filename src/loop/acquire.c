@@ -1,4 +1,10 @@
-/* acquire: the registry may block, so workers ask it. */
+/*
+ * acquire: the registry is asked at once for what it can tell without looking
+ * at a disk or a network, and a worker for the rest.  Waking a worker, and the
+ * loop again, is the larger half of what a client costs: 45 us of CPU time
+ * from connect to disconnect with it, 26 us without (t/bench/nbdcrowd churn,
+ * two busy CPUs in a virtual machine, 2026).
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,7 +73,7 @@ ask(struct acquire *a)
 {
 	a->job.run = work;
 	workers_add(a->conn->loop->server->workers, &a->job,
-	    hash(a->name, a->len));
+	    hash(a->name, a->len), WORK_ALONE);
 }
 
 /* How long it may wait: well inside the handshake's time. */
@@ -139,11 +145,31 @@ acquired(struct job *job)
 		answer(a);
 }
 
+static bool
+told(struct conn *c, const char *name, size_t len, bool join)
+{
+	struct generation *g;
+	enum refusal refusal;
+	struct diag why;
+
+	why.text[0] = '\0';
+	if (!registry_acquire_now(c->loop->server->registry, name, len,
+	    &c->peer, join, &refusal, &g, &why))
+		return false;
+	if (refusal != REFUSE_NOT)
+		conn_refused(c, name, len, why.text);
+	session_acquired(c->session, refusal, g, why.text);
+	return true;
+}
+
 void
 acquire_begin(struct conn *c, const char *name, size_t len, bool join)
 {
-	struct acquire *a = calloc(1, sizeof(*a) + len + 1);
+	struct acquire *a;
 
+	if (told(c, name, len, join))
+		return;
+	a = calloc(1, sizeof(*a) + len + 1);
 	if (a == NULL) {
 		session_acquired(c->session, REFUSE_FAILED, NULL,
 		    "out of memory, try again");

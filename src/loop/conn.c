@@ -169,37 +169,14 @@ conn_kick(struct conn *c, const char *reason)
 	conn_arm(c, (double)c->settings->config.drain_timeout);
 }
 
-static enum session_tls
-session_tls(const struct config *cf)
-{
-	static const enum session_tls modes[] = {
-		[CONFIG_TLS_OFF] = SESSION_TLS_OFF,
-		[CONFIG_TLS_ON] = SESSION_TLS_ON,
-		[CONFIG_TLS_REQUIRED] = SESSION_TLS_REQUIRED,
-	};
-
-	return modes[cf->tls];
-}
-
 static struct session *
 new_session(struct conn *c)
 {
-	const struct config *cf = &c->settings->config;
-	struct session_config sc = {
-		.peer = &c->peer,
-		.pool = &c->loop->pool,
-		.default_export = cf->default_export,
-		.listing = cf->listing,
-		.no_zeroes = cf->no_zeroes,
-		.send_files = cf->zero_copy,
-		.tls = session_tls(cf),
-		.max_options = (unsigned)cf->max_options,
-		.max_handshake = cf->max_handshake,
-		.max_requests = (unsigned)cf->max_requests,
-		.max_queued = cf->max_queued,
-		.now = &c->loop->round,
-	};
+	struct session_config sc = settings_session(c->settings);
 
+	sc.peer = &c->peer;
+	sc.pool = &c->loop->pool;
+	sc.now = &c->loop->round;
 	return session_new(&conn_host, c, &sc);
 }
 

@@ -13,19 +13,55 @@
 #include "loop/server.h"
 #include "loop/workers.h"
 
+#define READ_TOGETHER 32768u /* bytes */
+
 static void
 host_acquire(void *arg, const char *name, size_t len, bool join)
 {
 	acquire_begin(arg, name, len, join);
 }
 
-static void
-io_work(struct job *job)
+/* Jobs that came to one worker together, the first backend's and the rest. */
+static struct job *
+split(struct job *list)
 {
-	struct io *io = CONTAINER(job, struct io, job);
+	const struct backend *b = CONTAINER(list, struct io, job)->backend;
+	struct job *rest;
 
-	if (backend_work(io->backend, io) == IO_DONE)
-		io->done(io);
+	while (list->next != NULL &&
+	    CONTAINER(list->next, struct io, job)->backend == b)
+		list = list->next;
+	rest = list->next;
+	list->next = NULL;
+	return rest;
+}
+
+static void
+io_work(struct job *list)
+{
+	struct job *rest;
+
+	for (; list != NULL; list = rest) {
+		rest = split(list);
+		backend_work_list(CONTAINER(list, struct io, job)->backend,
+		    list);
+	}
+}
+
+/* Long reads gain from waiting side by side, and nothing from company. */
+static enum work
+kind_of(const struct io *io)
+{
+	switch (io->op) {
+	case IO_READ:
+		return io->length <= READ_TOGETHER ? WORK_READS : WORK_ALONE;
+	case IO_WRITE:
+		return io->flags & IO_FUA ? WORK_SYNCS : WORK_WRITES;
+	case IO_FLUSH:
+		return WORK_SYNCS;
+	default:
+		return WORK_ALONE;
+	}
 }
 
 static void
@@ -35,7 +71,8 @@ host_work(void *arg, struct backend *b, struct io *io)
 
 	io->backend = b;
 	io->job.run = io_work;
-	workers_add(c->loop->server->workers, &io->job, (uintptr_t)b);
+	workers_add(c->loop->server->workers, &io->job, (uintptr_t)b,
+	    kind_of(io));
 }
 
 static void

@@ -8,6 +8,8 @@
 #include "loop/limits.h"
 #include "loop/peer.h"
 
+#define MANY 64
+
 struct address {
 	RB_ENTRY(address) link;
 	struct network_key key;
@@ -19,7 +21,7 @@ RB_HEAD(addresses, address);
 struct limits {
 	pthread_mutex_t lock;
 	struct addresses addresses;
-	uint64_t total;
+	uint64_t total, most; /* now; since the last ebb */
 };
 
 static int
@@ -77,6 +79,8 @@ count(struct limits *l, const struct peer *p, uint64_t per_address)
 		return LIMIT_ADDRESS; /* NOLINT(*-unix.Malloc): in the tree */
 	a->count++;
 	l->total++; /* NOLINT(*-unix.Malloc): in the tree */
+	if (l->total > l->most)
+		l->most = l->total;
 	return LIMIT_NONE;
 }
 
@@ -117,6 +121,19 @@ limits_total(struct limits *l)
 	total = l->total;
 	pthread_mutex_unlock(&l->lock);
 	return total;
+}
+
+bool
+limits_ebb(struct limits *l)
+{
+	bool ebb;
+
+	pthread_mutex_lock(&l->lock);
+	ebb = l->total <= l->most / 2 && l->most - l->total >= MANY;
+	if (ebb)
+		l->most = l->total;
+	pthread_mutex_unlock(&l->lock);
+	return ebb;
 }
 
 uint64_t

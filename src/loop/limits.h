@@ -20,6 +20,8 @@ enum limit limits_enter(struct limits *l, const struct peer *p, uint64_t total,
     uint64_t per_address);
 void limits_leave(struct limits *l, const struct peer *p);
 uint64_t limits_total(struct limits *l);
+/* Have many connections ended, and most of all, since this was last so? */
+bool limits_ebb(struct limits *l);
 /* How many the address of p has. */
 uint64_t limits_of(struct limits *l, const struct peer *p);
 

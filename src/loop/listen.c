@@ -66,6 +66,22 @@ admit(struct server *s, const struct config *c, const struct peer *p)
 	return limit == LIMIT_NONE;
 }
 
+/*
+ * Clients have their options from the listening socket: one call each that
+ * finds them there, and not seven to set them.  Those that came before it was
+ * tuned are tuned themselves.
+ */
+static void
+tune(struct listeners *l, int fd, unsigned keepalive)
+{
+	if (l->keepalive != keepalive)
+		for (size_t i = 0; i < l->count; i++)
+			peer_tune(l->list[i].fd, keepalive);
+	l->keepalive = keepalive;
+	if (!peer_is_tuned(fd, keepalive))
+		peer_tune(fd, keepalive);
+}
+
 static void
 hand_over(struct listeners *l, int fd, const struct sockaddr_storage *ss)
 {
@@ -82,7 +98,7 @@ hand_over(struct listeners *l, int fd, const struct sockaddr_storage *ss)
 		free(a);
 	} else {
 		if (!peer.is_unix)
-			peer_tune(fd, (unsigned)st->config.keepalive);
+			tune(l, fd, (unsigned)st->config.keepalive);
 		a->loop = server_loop(l->server);
 		a->fd = fd;
 		a->peer = peer;

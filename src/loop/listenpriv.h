@@ -25,6 +25,7 @@ struct listeners {
 	struct server *server;
 	ev_timer timer;
 	ev_async freed;
+	unsigned keepalive; /* that the sockets were tuned to; 0: not yet */
 	atomic_bool paused;
 	bool short_said;  /* that descriptors are out; until they are not */
 	bool closed;

@@ -1,5 +1,4 @@
 /* loop: the inbox, the list of runnable connections, start and end. */
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -54,29 +53,6 @@ on_wake(struct ev_loop *ev, ev_async *w, int revents)
 }
 
 /*
- * Whether to look at the sockets again rather than sleep.  A loop that has
- * worked polls for the time of "spin", since who sleeps has to be woken, and
- * that costs more than a small request: one client with one request of 4 KiB
- * in flight gets 40k requests per second instead of 12k.  Each round offers
- * the CPU to whoever waits for it, most of all to a client on the same
- * machine: four of them that read 1 MiB at a time get 9 GiB/s and not 4.
- * (Two CPUs in a virtual machine, 2026; t/bench.)
- */
-static bool
-keeps_awake(struct loop *l, uint64_t now)
-{
-	if (l->spin == 0)
-		return false;
-	if (l->worked)
-		l->awake = now + l->spin;
-	l->worked = false;
-	if (now >= l->awake)
-		return false;
-	sched_yield();
-	return true;
-}
-
-/*
  * What was asked and answered in this round took as long as the round: its
  * replies have been sent, or wait for the sockets.
  */
@@ -115,13 +91,14 @@ on_prepare(struct ev_loop *ev, ev_prepare *w, int revents)
 		l->worked = true;
 		conn_run(c);
 	}
-	if (l->round != 0 || l->spin != 0)
+	if (l->round != 0 || l->spin.time != 0)
 		now = clock_now(CLOCK_MONOTONIC);
 	end_round(l, now);
-	if (!keeps_awake(l, now) && TAILQ_EMPTY(&l->runnable))
+	if (!spin_on(&l->spin, l->worked, now) && TAILQ_EMPTY(&l->runnable))
 		ev_idle_stop(ev, &l->busy);
 	else
 		ev_idle_start(ev, &l->busy);
+	l->worked = false;
 	if (l->stopping && TAILQ_EMPTY(&l->conns) &&
 	    server_may_end(l->server, l))
 		ev_break(ev, EVBREAK_ALL);
@@ -147,7 +124,7 @@ loop_new(struct server *server, struct budget *budget, uint64_t spin,
 	}
 	l->server = server;
 	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
-		l->spin = spin * 1000;
+		l->spin.time = spin * 1000;
 	TAILQ_INIT(&l->conns);
 	TAILQ_INIT(&l->handshakes);
 	TAILQ_INIT(&l->runnable);

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/job.h"
 #include "loop/server.h"
+#include "loop/spin.h"
 
 #define LOOP_INPUT (64 * 1024) /* bytes received at once, shared */
 
@@ -42,8 +43,7 @@ struct loop {
 	ev_idle busy;
 	bool stopping;
 	bool worked;        /* in this round */
-	uint64_t spin;      /* ns of polling before it sleeps; 0: none */
-	uint64_t awake;     /* until then it polls, CLOCK_MONOTONIC in ns */
+	struct spin spin;
 	struct job kick, stop, kill; /* messages to it: */
 	atomic_bool kicking;
 	atomic_uint load; /* connections, and those on their way here */

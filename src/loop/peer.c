@@ -100,6 +100,23 @@ peer_network(const struct peer *p)
 	return key;
 }
 
+/* ms without an answer until a connection is given up. */
+static unsigned
+user_timeout(unsigned keepalive)
+{
+	return keepalive * 1000 / 6 * 5;
+}
+
+bool
+peer_is_tuned(int fd, unsigned keepalive)
+{
+	unsigned ms;
+	socklen_t len = sizeof(ms);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &len) == 0 &&
+	    ms == user_timeout(keepalive);
+}
+
 /*
  * A reply is sent when it is ready, and a peer that vanished without a word
  * is found within the time of "keepalive": idle, by probes; with data on its
@@ -112,7 +129,7 @@ peer_tune(int fd, unsigned keepalive)
 	int idle = keepalive < KEEPIDLE_MAX * 2 ? (int)keepalive / 2 :
 	    KEEPIDLE_MAX;
 	int interval = (int)keepalive / 12;
-	unsigned ms = keepalive * 1000 / 6 * 5;
+	unsigned ms = user_timeout(keepalive);
 	int unsent = UNSENT_MAX;
 
 	if (interval < 1)

@@ -19,5 +19,7 @@ struct network_key peer_network(const struct peer *p);
 
 /* Options of a TCP socket; keepalive is the key "keepalive", in seconds. */
 void peer_tune(int fd, unsigned keepalive);
+/* It has them already: the listening socket hands its own down. */
+bool peer_is_tuned(int fd, unsigned keepalive);
 
 #endif

@@ -9,7 +9,7 @@
 #include "loop/peer.h"
 #include "loop/refusals.h"
 
-#define TICK 5. /* seconds: how late the end of a flood may be told */
+#define LATE .1 /* seconds: how late the end of a flood is told */
 #define NAME_SHOWN 80 /* bytes of a name; an export's has no more than 64 */
 #define NOBODYS "no export is for this address"
 
@@ -218,6 +218,31 @@ look_back(struct refusals *r, uint64_t now, bool all)
 	return some;
 }
 
+/* The end of the first minute that ends; one that begins now ends later. */
+static uint64_t
+due(struct refusals *r, uint64_t now)
+{
+	uint64_t first = now + RATE_MINUTE, t;
+
+	for (int i = 0; i < REFUSED_KINDS; i++)
+		if ((t = rate_due(&r->rates[i])) != 0 && t < first)
+			first = t;
+	for (size_t i = 0; i < REFUSALS_ADDRESSES; i++)
+		if ((t = r->strangers[i].since) != 0 && t + RATE_MINUTE < first)
+			first = t + RATE_MINUTE;
+	return first;
+}
+
+static void
+sleep_on(struct refusals *r)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC), then = due(r, now);
+
+	ev_timer_set(&r->timer, (then > now ? (double)(then - now) /
+	    (double)CLOCK_SECOND : 0.) + LATE, 0.);
+	ev_timer_start(r->loop->ev, &r->timer);
+}
+
 /*
  * The timer ends when nothing is held back, so that an idle daemon sleeps.
  * Said before looking: what comes meanwhile starts it again.
@@ -229,6 +254,7 @@ on_tick(struct ev_loop *ev, ev_timer *w, int revents)
 	uint64_t now = clock_now(CLOCK_MONOTONIC);
 	bool some;
 
+	(void)ev;
 	(void)revents;
 	atomic_store(&r->ticking, false);
 	some = look_back(r, now, false);
@@ -237,9 +263,9 @@ on_tick(struct ev_loop *ev, ev_timer *w, int revents)
 		some = some || rate_held(&r->rates[i]);
 	}
 	if (!some)
-		ev_timer_stop(ev, w);
-	else
-		atomic_store(&r->ticking, true);
+		return;
+	atomic_store(&r->ticking, true);
+	sleep_on(r);
 }
 
 static void
@@ -249,7 +275,8 @@ on_wake(struct job *job)
 
 	atomic_store(&r->waking, false);
 	atomic_store(&r->ticking, true);
-	ev_timer_start(r->loop->ev, &r->timer);
+	if (!ev_is_active(&r->timer))
+		sleep_on(r);
 }
 
 void
@@ -257,7 +284,7 @@ refusals_start(struct refusals *r, struct loop *l)
 {
 	r->loop = l;
 	r->wake.run = on_wake;
-	ev_timer_init(&r->timer, on_tick, TICK, TICK);
+	ev_timer_init(&r->timer, on_tick, 0., 0.);
 	r->timer.data = r;
 }
 

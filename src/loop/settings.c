@@ -38,6 +38,36 @@ settings_unref(struct settings *s)
 	free(s);
 }
 
+static enum session_tls
+session_tls(const struct config *cf)
+{
+	static const enum session_tls modes[] = {
+		[CONFIG_TLS_OFF] = SESSION_TLS_OFF,
+		[CONFIG_TLS_ON] = SESSION_TLS_ON,
+		[CONFIG_TLS_REQUIRED] = SESSION_TLS_REQUIRED,
+	};
+
+	return modes[cf->tls];
+}
+
+struct session_config
+settings_session(const struct settings *s)
+{
+	const struct config *c = &s->config;
+
+	return (struct session_config){
+		.default_export = c->default_export,
+		.listing = c->listing,
+		.no_zeroes = c->no_zeroes,
+		.send_files = c->zero_copy,
+		.tls = session_tls(c),
+		.max_options = (unsigned)c->max_options,
+		.max_handshake = c->max_handshake,
+		.max_requests = (unsigned)c->max_requests,
+		.max_queued = c->max_queued,
+	};
+}
+
 static int
 override(struct config *c, const struct daemon_options *o, struct diag *d)
 {

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "loop/daemon.h"
+#include "session/session.h"
 #include "spool/config.h"
 #include "tls/creds.h"
 
@@ -26,6 +27,9 @@ struct settings *settings_load(const struct daemon_options *o, struct diag *d);
  * Before anybody else has them.
  */
 int settings_secure(struct settings *s, struct diag *d);
+/* What it says about sessions; whose peer and memory it is, is the caller's to
+ * say.  Borrows from the settings. */
+struct session_config settings_session(const struct settings *s);
 struct settings *settings_ref(struct settings *s);
 void settings_unref(struct settings *s); /* NULL is allowed */
 

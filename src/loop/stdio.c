@@ -128,23 +128,17 @@ static int
 step_session(struct start *s, struct diag *d)
 {
 	struct stdio *h = s->stdio;
-	const struct config *c = &h->settings->config;
-	struct session_config sc = {
-		.peer = &h->peer,
-		.pool = &h->pool,
-		.default_export = h->name,
-		.listing = c->listing,
-		.no_zeroes = c->no_zeroes,
-		.max_options = (unsigned)c->max_options,
-		.max_handshake = c->max_handshake,
-		.max_requests = (unsigned)c->max_requests,
-		.max_queued = c->max_queued,
-	};
+	struct session_config sc = settings_session(h->settings);
 
+	sc.peer = &h->peer;
+	sc.pool = &h->pool;
+	sc.default_export = h->name;
+	sc.send_files = false; /* all that it sends is in memory */
+	sc.tls = SESSION_TLS_OFF;
 	h->refusals = refusals_new(d);
 	if (h->refusals == NULL)
 		return -1;
-	h->budget.limit = c->max_memory;
+	h->budget.limit = h->settings->config.max_memory;
 	h->session = session_new(&stdio_host, h, &sc);
 	if (h->session == NULL)
 		return diag_errno(d, "cannot begin");

@@ -1,8 +1,9 @@
 /*
  * workers: threads for whatever would block.  They are started as they are
- * needed, up to a number.  Jobs have keys: those of one key are begun in order
- * and have at most three quarters of the threads, so that an image that hangs
- * leaves some to the others; keys are served in turns.
+ * needed, up to a number.  Jobs have keys: those of one key have at most three
+ * quarters of the threads, so that an image that hangs leaves some to the
+ * others; keys are served in turns.  Jobs of one key and kind are begun in
+ * order.
  */
 #ifndef LOOP_WORKERS_H
 #define LOOP_WORKERS_H
@@ -21,8 +22,22 @@ struct workers *workers_new(unsigned max, struct diag *d);
 /* Keep the gauges of workers there (borrowed), from now on. */
 void workers_watch(struct workers *w, struct stats_daemon *gauges);
 
-/* Any thread.  The job is run once, on a worker. */
-void workers_add(struct workers *w, struct job *job, uint64_t key);
+/* How many workers the jobs of one key may have, and how many jobs each. */
+enum work {
+	WORK_ALONE,  /* each job has a worker to itself */
+	WORK_READS,  /* a few have one together */
+	WORK_WRITES, /* all that wait go to one worker, */
+	WORK_SYNCS,  /* of these to another one */
+	WORKS
+};
+
+/*
+ * Any thread.  The job is run once, on a worker.  Where several have one
+ * worker, run() of the first is called for all of them: they are a list, by
+ * "next", of jobs that may have different keys.
+ */
+void workers_add(struct workers *w, struct job *job, uint64_t key,
+    enum work kind);
 
 /*
  * No jobs are added any more: run what is queued and end the threads.  false

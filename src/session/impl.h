@@ -67,6 +67,7 @@ struct request {
 	bool flush;           /* a flush follows the last piece */
 	bool whole;           /* READ: its data is one reply or chunk, */
 	bool many;            /* or is of several pieces */
+	bool tried;           /* READ: the page cache has not got it all */
 };
 STAILQ_HEAD(request_list, request);
 

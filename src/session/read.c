@@ -55,6 +55,7 @@ read_execute(struct session *s, const struct wire_request *w)
 		return done;
 	if ((r = request_new(s, w)) == NULL)
 		return -1;
+	r->tried = w->length <= READ_SMALL;
 	r->whole = s->agreed.style == STYLE_SIMPLE ||
 	    (w->flags & NBD_CMD_FLAG_DF);
 	r->many = w->length > session_piece(s);

@@ -123,6 +123,10 @@ read_next(struct request *r)
 	p->io.length = n;
 	p->io.data = c->data + head;
 	p->io.flags = read_may_skip(r) ? IO_SPARSE : 0;
+	if (p->io.flags != 0 && !r->whole)
+		p->io.flags |= IO_PARTS;
+	if (r->tried)
+		p->io.flags |= IO_TRIED;
 	piece_submit(p);
 	return 0;
 }

@@ -112,7 +112,8 @@ read_arrived(struct request *r, struct chunk *c, uint64_t length)
 	advance(r, length);
 }
 
-static void
+/* False: there was no memory, and the request may be gone. */
+static bool
 hole_arrived(struct request *r, uint64_t length)
 {
 	struct session *s = r->session;
@@ -122,12 +123,35 @@ hole_arrived(struct request *r, uint64_t length)
 		session_close(s, "out of memory");
 		if (s->streaming != r)
 			request_free(r);
-		return;
+		return false;
 	}
 	reply_put_hole(s, p, &r->wire, r->wire.offset + r->moved,
 	    (uint32_t)length, chunk_flags(r, length));
 	out_commit(s, reply_hole_size(s));
 	advance(r, length);
+	return true;
+}
+
+/*
+ * Data, maybe with a hole before it, where its header has room then, and one
+ * behind it.
+ */
+static void
+data_arrived(struct request *r, struct chunk *c, const struct io *io)
+{
+	uint64_t length = io->length - io->zeroes - io->tail;
+	struct session *s = r->session; /* the request may be gone before */
+
+	if (io->zeroes > 0 && !hole_arrived(r, io->zeroes)) {
+		session_unchunk(s, c);
+		return;
+	}
+	c->start += io->zeroes;
+	c->end -= io->tail;
+	read_put_head(r, c->data + c->start, length);
+	read_arrived(r, c, length);
+	if (io->tail > 0)
+		hole_arrived(r, io->tail);
 }
 
 /*
@@ -158,30 +182,28 @@ read_complete(struct piece *p)
 {
 	struct request *r = p->request;
 	struct session *s = r->session;
-	uint64_t length = p->io.length, zeroes = p->io.zeroes;
+	struct io io = p->io;
 	uint64_t left = r->wire.length - r->moved;
 	struct chunk *c = NULL;
 
 	r->outstanding--;
-	r->error = p->io.error;
-	if (p->io.data_end > 0) {
-		s->data_from = p->io.offset;
-		s->data_to = p->io.data_end;
+	r->error = io.error;
+	if (io.data_end > 0) {
+		s->data_from = io.offset + io.zeroes;
+		s->data_to = io.data_end;
 	}
-	if (r->error == 0 && zeroes == 0 && read_may_skip(r) &&
-	    read_is_hole(p->io.data, length))
-		zeroes = length;
-	if (r->error == 0 && zeroes == 0) {
+	if (io.error == 0 && io.zeroes + io.tail == 0 && read_may_skip(r) &&
+	    read_is_hole(io.data, io.length))
+		io.zeroes = io.length;
+	if (io.error == 0 && io.zeroes < io.length) {
 		c = p->chunk;
 		p->chunk = NULL;
 	}
 	piece_free(p);
-	if (r->error != 0) {
+	if (io.error != 0)
 		read_failed(r);
-	} else if (c == NULL) {
-		hole_arrived(r, zeroes < left ? zeroes : left);
-	} else {
-		read_put_head(r, c->data, length);
-		read_arrived(r, c, length);
-	}
+	else if (c == NULL)
+		hole_arrived(r, io.zeroes < left ? io.zeroes : left);
+	else
+		data_arrived(r, c, &io);
 }

@@ -3,6 +3,7 @@
 #define TLS_IMPL_H
 
 #include <gnutls/gnutls.h>
+#include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 #include <stdatomic.h>
 
@@ -30,6 +31,20 @@ struct tls_creds {
 	struct psk_table users;
 };
 
+/* What is borrowed to make records without GnuTLS, see seal.c. */
+struct seal {
+	gnutls_aead_cipher_hd_t aead; /* NULL: none yet */
+	unsigned char key[32], iv[12];
+	size_t key_size, tag;
+	uint64_t number; /* of the next record */
+};
+
+/* What of an application's bytes comes next; no empty piece is the next. */
+struct cursor {
+	const struct iovec *iov;
+	size_t count, at;
+};
+
 struct tls_channel {
 	gnutls_session_t session;
 	struct tls_creds *creds; /* held */
@@ -41,6 +56,9 @@ struct tls_channel {
 	bool bye;                /* we said ours */
 	bool blocked;            /* what came in waits for room in out */
 	bool failed;
+	bool full;               /* GnuTLS has sent a record of TLS_RECORD */
+	bool rekey;              /* the client has sent or wants new keys */
+	struct seal seal;
 	unsigned idle;           /* reads in a row that took nothing in */
 	struct diag error;
 };
@@ -50,6 +68,20 @@ struct tls_channel {
 size_t channel_waiting(const struct tls_channel *t);
 size_t channel_room(struct tls_channel *t);
 void channel_release(struct tls_channel *t, struct chunk **c);
+
+/* record.c: n bytes of the piece are done. */
+void cursor_move(struct cursor *c, size_t n);
+
+/*
+ * seal.c: data records without GnuTLS, from seal_begin(), if it is possible
+ * now, to seal_end(); between them nothing else may be sent.  There are
+ * seal_room() bytes in out; what it returns is as from gnutls_record_send().
+ */
+size_t seal_room(const struct cursor *c);
+bool seal_begin(struct tls_channel *t);
+ssize_t seal_record(struct tls_channel *t, struct cursor *c);
+int seal_end(struct tls_channel *t);
+void seal_clear(struct seal *s);
 
 /* psk.c: read psktool's file; the callback that finds a user's key. */
 int psk_load(struct psk_table *t, const char *file, struct diag *d);

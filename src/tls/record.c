@@ -143,36 +143,58 @@ tls_channel_ready(const struct tls_channel *t)
 	    (channel_waiting(t) > 0 && !t->blocked);
 }
 
+void
+cursor_move(struct cursor *c, size_t n)
+{
+	c->at += n;
+	while (c->count > 0 && c->at == c->iov->iov_len) {
+		c->at = 0;
+		c->iov++;
+		c->count--;
+	}
+}
+
+static ssize_t
+send_record(struct tls_channel *t, struct cursor *c)
+{
+	size_t n = c->iov->iov_len - c->at;
+	ssize_t rc = gnutls_record_send(t->session,
+	    (char *)c->iov->iov_base + c->at, n < TLS_RECORD ? n : TLS_RECORD);
+
+	if (rc < 0)
+		return rc;
+	t->full = t->full || rc == TLS_RECORD;
+	t->rekey = false;
+	cursor_move(c, (size_t)rc);
+	return rc;
+}
+
 ssize_t
 tls_channel_write(struct tls_channel *t, const struct iovec *iov, size_t count)
 {
-	size_t at = 0, total = 0, n;
-	ssize_t rc;
+	struct cursor c = { iov, count, 0 };
+	bool sealing = false;
+	ssize_t rc = 0, total = 0;
 
-	while (count > 0 && !t->failed && channel_room(t) >= TLS_RECORD_ROOM) {
-		n = iov->iov_len - at;
-		if (n == 0) {
-			at = 0;
-			iov++;
-			count--;
-			continue;
-		}
-		rc = gnutls_record_send(t->session, (char *)iov->iov_base + at,
-		    n < TLS_RECORD ? n : TLS_RECORD);
-		if (rc < 0) {
-			fail(t, (int)rc);
-			break;
-		}
-		total += (size_t)rc;
-		at += (size_t)rc;
+	cursor_move(&c, 0);
+	while (c.count > 0 && !t->failed && rc >= 0 && channel_room(t) >=
+	    (sealing ? seal_room(&c) : TLS_RECORD_ROOM)) {
+		sealing = sealing || seal_begin(t);
+		rc = sealing ? seal_record(t, &c) : send_record(t, &c);
+		if (rc > 0)
+			total += rc;
 	}
-	if (count > 0 && t->out == NULL && !t->failed)
+	if (sealing && seal_end(t) < 0)
+		rc = GNUTLS_E_INTERNAL_ERROR;
+	if (rc < 0)
+		fail(t, (int)rc);
+	if (c.count > 0 && t->out == NULL && !t->failed)
 		fail(t, GNUTLS_E_MEMORY_ERROR);
 	if (t->failed && total == 0) {
 		errno = EPROTO;
 		return -1;
 	}
-	return (ssize_t)total;
+	return total;
 }
 
 void

@@ -44,9 +44,9 @@ is_error(uint16_t type)
 	return (type & 0x8000) != 0;
 }
 
-/* Lengths as they have to be, of a READ's or a WRITE's chunk. */
+/* Lengths as they have to be. */
 static int
-check(const struct flow *f, const struct chunk_head *h, struct diag *d)
+check(const struct chunk_head *h, struct diag *d)
 {
 	bool good;
 
@@ -55,10 +55,10 @@ check(const struct flow *f, const struct chunk_head *h, struct diag *d)
 	else if (h->type == NBD_REPLY_TYPE_NONE)
 		good = h->length == 0 && (h->flags & NBD_REPLY_FLAG_DONE);
 	else if (h->type == NBD_REPLY_TYPE_OFFSET_DATA)
-		good = !f->plan->write && h->length > 8;
+		good = h->length > 8;
 	else
 		good = h->type == NBD_REPLY_TYPE_OFFSET_HOLE &&
-		       !f->plan->write && h->length == 12;
+		       h->length == 12;
 	return good ? 0 :
 	              diag_set(d, "a chunk of type %#x has %u bytes, flags %#x",
 	                  h->type, h->length, h->flags);
@@ -66,12 +66,12 @@ check(const struct flow *f, const struct chunk_head *h, struct diag *d)
 
 /* So many bytes are told of, somewhere inside of what was asked for. */
 static int
-told(struct flow *f, struct slot *s, uint64_t at, uint64_t n, struct diag *d)
+told(struct slot *s, uint64_t at, uint64_t n, struct diag *d)
 {
-	uint64_t block = f->plan->block;
+	uint64_t block = s->length;
 
 	s->told += n;
-	if (n > 0 && at >= s->offset && n <= block &&
+	if (s->command == NBD_CMD_READ && n > 0 && at >= s->offset && n <= block &&
 	    at - s->offset <= block - n && s->told <= block)
 		return 0;
 	return diag_set(d,
@@ -89,11 +89,11 @@ take(struct flow *f, struct slot *s, const struct chunk_head *h, struct diag *d)
 	case NBD_REPLY_TYPE_OFFSET_DATA:
 		f->at = wire_get64(h->payload);
 		f->left = h->length - 8;
-		return told(f, s, f->at, f->left, d);
+		return told(s, f->at, f->left, d);
 	case NBD_REPLY_TYPE_OFFSET_HOLE:
 		if (f->plan->verify)
 			return diag_set(d, "a hole, where the pattern has none");
-		return told(f, s, wire_get64(h->payload),
+		return told(s, wire_get64(h->payload),
 		    wire_get32(h->payload + 8), d);
 	default: /* an error; what it says is dropped */
 		s->failed = true;
@@ -113,7 +113,7 @@ flow_chunk(struct flow *f, struct meter *m, struct diag *d)
 		return 0;
 	}
 	h = decode(f);
-	if (check(f, &h, d) == -1)
+	if (check(&h, d) == -1)
 		return -1;
 	f->need = WIRE_STRUCTURED_REPLY + fixed(h.type);
 	if (f->have < f->need)
@@ -124,11 +124,11 @@ flow_chunk(struct flow *f, struct meter *m, struct diag *d)
 	if ((s = flow_asked(f, d)) == NULL || take(f, s, &h, d) == -1)
 		return -1;
 	f->reading = s;
-	if (f->last && !s->failed && !f->plan->write &&
-	    s->told != f->plan->block)
+	if (f->last && !s->failed && s->command == NBD_CMD_READ &&
+	    s->told != s->length)
 		return diag_set(d, "a reply told of %llu of %llu bytes",
 		    (unsigned long long)s->told,
-		    (unsigned long long)f->plan->block);
+		    (unsigned long long)s->length);
 	if (f->left == 0 && f->last)
 		flow_complete(f, s, !s->failed, m);
 	return 0;

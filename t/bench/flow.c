@@ -2,12 +2,12 @@
 #include <sys/uio.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "t/bench/flow.h"
-#include "t/bench/pattern.h"
 #include "wire/proto.h"
 
 #define SEND_BATCH 64 /* requests per system call */
@@ -33,16 +33,43 @@ allocate(struct flow *f)
 
 	f->slots = calloc(p->depth, sizeof(*f->slots));
 	f->queue = calloc(p->depth, sizeof(*f->queue));
-	if (p->write && p->verify)
+	if (p->writes > 0 && p->verify)
 		f->buffers = calloc(p->depth, p->block);
 	if (f->slots == NULL || f->queue == NULL ||
-	    (p->write && p->verify && f->buffers == NULL))
+	    (p->writes > 0 && p->verify && f->buffers == NULL))
 		return -1;
-	for (i = 0; p->write && i < p->depth; i++)
+	for (i = 0; p->writes > 0 && i < p->depth; i++)
 		f->slots[i].payload =
 		    f->buffers != NULL ? f->buffers + i * p->block
 				       : (unsigned char *)p->payload;
 	return 0;
+}
+
+static int
+place_trace(struct flow *f, struct diag *d)
+{
+	if (f->client.size >= f->plan->trace->end)
+		return 0;
+	return diag_set(d, "the trace reads %llu bytes, the export has %llu",
+	    (unsigned long long)f->plan->trace->end,
+	    (unsigned long long)f->client.size);
+}
+
+/* What the server says that it can. */
+static int
+able(const struct flow *f, struct diag *d)
+{
+	const struct plan *p = f->plan;
+	const char *what = NULL;
+
+	if (p->writes > 0 && (f->client.flags & NBD_FLAG_READ_ONLY))
+		what = "is read-only";
+	else if (p->fua && !(f->client.flags & NBD_FLAG_SEND_FUA))
+		what = "knows no FUA";
+	else if (p->flush > 0 && !(f->client.flags & NBD_FLAG_SEND_FLUSH))
+		what = "knows no flushes";
+	return what == NULL ? 0 :
+	                      diag_set(d, "export \"%s\" %s", p->export, what);
 }
 
 /* Random reads go anywhere; sequential ones have a part each. */
@@ -51,6 +78,8 @@ place(struct flow *f, unsigned index, struct diag *d)
 {
 	const struct plan *p = f->plan;
 
+	if (p->trace != NULL)
+		return place_trace(f, d);
 	f->blocks = f->client.size / p->block;
 	if (!p->random)
 		f->blocks /= p->conns;
@@ -59,14 +88,27 @@ place(struct flow *f, unsigned index, struct diag *d)
 		    (unsigned long long)f->client.size);
 	if (!p->random)
 		f->base = f->blocks * index;
-	if (p->write && (f->client.flags & NBD_FLAG_READ_ONLY))
-		return diag_set(d, "export \"%s\" is read-only", p->export);
 	return 0;
+}
+
+/* Its export's name.  With more exports than connections it is any of them. */
+static const char *
+export_of(const struct plan *p, unsigned index, char *text, size_t size)
+{
+	unsigned step = p->exports / p->conns;
+
+	if (p->exports == 0)
+		return p->export;
+	snprintf(text, size, "%s%u", p->export,
+	    index * (step > 0 ? step : 1) % p->exports);
+	return text;
 }
 
 int
 flow_open(struct flow *f, const struct plan *p, unsigned index, struct diag *d)
 {
+	char text[256];
+	const char *export = export_of(p, index, text, sizeof(text));
 	int known;
 
 	memset(f, 0, sizeof(*f));
@@ -80,69 +122,27 @@ flow_open(struct flow *f, const struct plan *p, unsigned index, struct diag *d)
 		return -1;
 	if (p->structured && client_structured(&f->client, d) == -1)
 		return -1;
-	known = client_go(&f->client, p->export, d);
+	known = client_go(&f->client, export, d);
 	if (known == 1)
-		diag_set(d, "the server has no export \"%s\"", p->export);
-	if (known != 0 || place(f, index, d) == -1)
+		diag_set(d, "the server has no export \"%s\"", export);
+	if (known != 0 || able(f, d) == -1 || place(f, index, d) == -1)
 		return -1;
 	if (allocate(f) == -1)
 		return diag_set(d, "out of memory");
 	return 0;
 }
 
-/* --- requests --------------------------------------------------------------
+/* --- sending ---------------------------------------------------------------
  */
 
-static uint64_t
-next_block(struct flow *f)
+/* Of the request with that position in the queue, what goes out. */
+static size_t
+message(const struct flow *f, unsigned i)
 {
-	uint64_t x = f->rng;
+	const struct slot *s;
 
-	if (!f->plan->random) {
-		x = f->next++;
-		if (f->next == f->blocks)
-			f->next = 0;
-		return f->base + x;
-	}
-	x ^= x << 13; /* xorshift64 */
-	x ^= x >> 7;
-	x ^= x << 17;
-	f->rng = x;
-	return (uint64_t)(((unsigned __int128)x * f->blocks) >> 64);
-}
-
-void
-flow_issue(struct flow *f, unsigned index, uint64_t now)
-{
-	const struct plan *p = f->plan;
-	struct slot *s = &f->slots[index];
-
-	s->offset = next_block(f) * p->block;
-	s->cookie = f->serial++ << 16 | index;
-	s->start = now;
-	s->told = 0;
-	s->failed = false;
-	s->state = SLOT_QUEUED;
-	wire_put32(s->header, NBD_REQUEST_MAGIC);
-	wire_put16(s->header + 4, 0);
-	wire_put16(s->header + 6, p->write ? NBD_CMD_WRITE : NBD_CMD_READ);
-	wire_put64(s->header + 8, s->cookie);
-	wire_put64(s->header + 16, s->offset);
-	wire_put32(s->header + 24, (uint32_t)p->block);
-	if (f->buffers != NULL)
-		pattern_fill(s->payload, p->block, s->offset);
-	f->queue[(f->first + f->queued++) % p->depth] = (uint16_t)index;
-	f->inflight++;
-	f->quota--;
-}
-
-void
-flow_begin(struct flow *f, struct meter *m)
-{
-	unsigned i;
-
-	for (i = 0; i < f->plan->depth && f->quota > 0; i++)
-		flow_issue(f, i, m->now);
+	s = &f->slots[f->queue[(f->first + i) % f->plan->depth]];
+	return WIRE_REQUEST + (s->command == NBD_CMD_WRITE ? s->length : 0);
 }
 
 /* Requests from the queue as an I/O vector, without what is gone already. */
@@ -162,9 +162,9 @@ gather(struct flow *f, struct iovec *iov)
 			skip = 0;
 		} else
 			skip -= WIRE_REQUEST;
-		if (s->payload != NULL) {
+		if (s->command == NBD_CMD_WRITE) {
 			iov[n].iov_base = s->payload + skip;
-			iov[n++].iov_len = f->plan->block - skip;
+			iov[n++].iov_len = s->length - skip;
 		}
 		skip = 0;
 	}
@@ -174,9 +174,11 @@ gather(struct flow *f, struct iovec *iov)
 static void
 advance(struct flow *f, size_t bytes)
 {
-	size_t message = WIRE_REQUEST + (f->plan->write ? f->plan->block : 0);
+	size_t len;
 
-	for (bytes += f->sent; bytes >= message; bytes -= message) {
+	bytes += f->sent;
+	while (f->queued > 0 && bytes >= (len = message(f, 0))) {
+		bytes -= len;
 		f->slots[f->queue[f->first]].state = SLOT_ASKED;
 		f->first = (f->first + 1) % f->plan->depth;
 		f->queued--;

@@ -12,6 +12,7 @@
 #include "base/diag.h"
 #include "t/bench/client.h"
 #include "t/bench/stat.h"
+#include "t/bench/trace.h"
 #include "wire/codec.h"
 
 #define FLOW_SCRATCH (256 * 1024) /* what is received into, to be forgotten */
@@ -21,11 +22,16 @@
 struct plan {
 	struct target target;
 	const char *export;
+	unsigned exports; /* a number behind it is below that; 0: none */
 	unsigned conns, depth, threads;
-	uint64_t block; /* bytes per request */
+	uint64_t block; /* bytes per request; with a trace, of the longest */
 	uint64_t count; /* requests in all; 0: until the time is over */
+	const struct trace *trace; /* what every connection reads, or NULL */
 	uint64_t seed;
-	bool random, write;
+	bool random;
+	unsigned writes; /* of 100 requests */
+	bool fua;        /* every write */
+	unsigned flush;  /* after so many writes of a connection; 0: never */
 	bool structured;              /* replies in chunks, holes told as such */
 	bool lockstep;                /* depth requests, all their replies, ... */
 	bool verify;                  /* data is nbdkit's pattern */
@@ -35,7 +41,7 @@ struct plan {
 /* What one thread sees.  Times are CLOCK_MONOTONIC in ns. */
 struct meter {
 	uint64_t now, begin, end; /* only in [begin, end) is counted */
-	uint64_t ops, bytes, errors;
+	uint64_t ops, bytes, errors, flushes;
 	struct stat_hist latency;
 	/* FLOW_SCRATCH bytes to receive into, and a block more that is never
 	 * written: recv() drops payload, but is told an honest length */
@@ -50,11 +56,13 @@ enum slot_state {
 
 struct slot {
 	enum slot_state state;
+	uint16_t command;
+	uint32_t length; /* of data, to the server or from it */
 	uint64_t cookie, offset, start;
 	uint64_t told; /* bytes that were in chunks, as data or as holes */
 	bool failed;   /* an error was in one */
 	unsigned char header[WIRE_REQUEST];
-	unsigned char *payload; /* of a write, not NULL */
+	unsigned char *payload; /* of writes, not NULL where there are any */
 };
 
 struct flow {
@@ -63,6 +71,8 @@ struct flow {
 	uint64_t base, blocks, next; /* where in the export, in blocks */
 	uint64_t rng, serial;
 	uint64_t quota; /* requests still to begin */
+	unsigned unflushed; /* writes that are done, since a flush was sent */
+	uint64_t finished;  /* when all was done; 0: not yet */
 	struct slot *slots;
 	unsigned inflight;
 
@@ -85,6 +95,9 @@ struct flow {
 /* Connect and take the export as number index of the plan's connections. */
 int flow_open(
     struct flow *f, const struct plan *p, unsigned index, struct diag *d);
+
+/* Whether there is something to ask for. */
+bool flow_wants(const struct flow *f);
 
 /* Put the first requests into the queue. */
 void flow_begin(struct flow *f, struct meter *m);

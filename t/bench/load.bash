@@ -27,7 +27,7 @@ note()
 	echo "$2" >>"$results/$1"
 }
 
-leave_out() { note left-out.txt "$scenario $2: $1 is left out: $3"; }
+leave_out() { note left-out.txt "$scenario, $2: $1 is left out: $3"; }
 
 fail()
 {
@@ -55,6 +55,10 @@ report_load()
 			;;
 		server_rss_kib) key=rss_mib value=$(mebi "$value") ;;
 		server_threads) key=threads ;;
+		# of traces
+		last_s) key=seconds ;;
+		fairness) ;;
+		server_peak_kib) key=peak_mib value=$(mebi "$value") ;;
 		*) continue ;;
 		esac
 		figure "$scenario" "$name" "$server" "$key" "$value"
@@ -67,7 +71,7 @@ mebi() { echo "$(($1 / 1024)).$(($1 % 1024 * 10 / 1024))"; }
 # place SERVER: on the CPUs in $load_where, or on all.
 place()
 {
-	taskset -apc "${load_where:-$load_cpus}" "$1" >/dev/null
+	taskset -apc "${load_where:-$load_cpus}" "$1" >/dev/null 2>&1
 }
 
 # run_load SERVER WORK NBDLOAD-ARGUMENT... [-- TARGET EXPORT]
@@ -89,12 +93,14 @@ run_load()
 		args+=(-P "${pid[$at]}")
 		place "${pid[$at]}"
 	fi
+	[[ -z $quick ]] || args+=(-w 0.15)
 	args+=("$@")
 	[[ " $* " == *" -- "* ]] || args+=(-- "$target" img)
 	if ! line=$(taskset -c "${load_where:-$load_cpus}" "$bin/nbdload" \
 	    "${args[@]}" 2>"$work/nbdload.log"); then
+		figure "$scenario" "$name" "$server" failed 1
 		fail "$scenario $name: $server failed:" \
-		    "$(tail -n 1 "$work/nbdload.log")"
+		    "$(head -n 1 "$work/nbdload.log")"
 		return 1
 	fi
 	# shellcheck disable=SC2086 # words

@@ -1,6 +1,5 @@
 /* load: one epoll loop per thread, and a clock beside them. */
 #include <sys/epoll.h>
-#include <sys/resource.h>
 
 #include <errno.h>
 #include <pthread.h>
@@ -10,10 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "t/bench/after.h"
 #include "t/bench/load.h"
+#include "t/bench/snap.h"
 
 #define EVENTS 64
-#define STALL 10000 /* ms without any reply: the server hangs */
 
 struct worker {
 	pthread_t thread;
@@ -25,11 +25,6 @@ struct worker {
 	sem_t *done; /* borrowed */
 	bool failed;
 	struct diag diag;
-};
-
-struct snapshot {
-	uint64_t time, client;
-	struct proc_usage server;
 };
 
 /* Interest in writing lasts only while the socket's buffer is full. */
@@ -101,14 +96,14 @@ work(struct worker *w)
 	/* once the time is over, or all is asked for, wait for the rest only;
 	 * counting what is in flight is for then */
 	while (!last || busy(w)) {
-		n = epoll_wait(w->epoll, ev, EVENTS, STALL);
+		n = epoll_wait(w->epoll, ev, EVENTS, LOAD_STALL);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1)
 			return diag_errno(&w->diag, "cannot wait for replies");
 		if (n == 0)
 			return diag_set(
-			    &w->diag, "no reply for %d s", STALL / 1000);
+			    &w->diag, "no reply for %d s", LOAD_STALL / 1000);
 		for (i = 0; i < n; i++) {
 			if (handle(w, &ev[i]) == -1)
 				return -1;
@@ -132,21 +127,6 @@ work_thread(void *arg)
 /* --- the clock -------------------------------------------------------------
  */
 
-static void
-snapshot(struct snapshot *s, pid_t server)
-{
-	struct rusage ru;
-
-	if (server == 0 || proc_usage(server, &s->server, NULL) == -1)
-		memset(&s->server, 0, sizeof(s->server));
-	getrusage(RUSAGE_SELF, &ru);
-	s->client =
-	    (uint64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) *
-		UINT64_C(1000000000) +
-	    (uint64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) * 1000;
-	s->time = flow_clock();
-}
-
 /* Until then, or until a thread has ended: by itself only when it failed. */
 static void
 sleep_until(sem_t *done, uint64_t when)
@@ -160,33 +140,6 @@ sleep_until(sem_t *done, uint64_t when)
 		if (errno == ETIMEDOUT)
 			return;
 	sem_post(done);
-}
-
-static uint64_t
-scale(uint64_t value, uint64_t to, uint64_t from)
-{
-	if (from == 0)
-		return value;
-	return (uint64_t)((double)value * (double)to / (double)from);
-}
-
-/*
- * Operations are counted in exactly the time that was asked for; the CPU time
- * between snapshots is scaled to it, because reading /proc takes a while when
- * a server has a process per connection.
- */
-static void
-take(struct result *r, const struct snapshot *a, const struct snapshot *b,
-    uint64_t run)
-{
-	uint64_t between = b->time - a->time;
-
-	r->elapsed = run > 0 ? run : between;
-	r->client_cpu = scale(b->client - a->client, r->elapsed, between);
-	r->server = b->server;
-	if (b->server.cpu_ns > a->server.cpu_ns)
-		r->server_cpu = scale(
-		    b->server.cpu_ns - a->server.cpu_ns, r->elapsed, between);
 }
 
 /* --- threads ---------------------------------------------------------------
@@ -216,6 +169,7 @@ worker_end(struct worker *w, struct result *r, struct diag *d)
 	r->total.ops += w->meter.ops;
 	r->total.bytes += w->meter.bytes;
 	r->total.errors += w->meter.errors;
+	r->total.flushes += w->meter.flushes;
 	stat_merge(&r->total.latency, &w->meter.latency);
 	if (w->failed)
 		return diag_set(d, "%s", w->diag.text);
@@ -247,20 +201,23 @@ run(const struct plan *p, const struct timing *t, struct worker *w,
 		w[i].meter.begin = p->count > 0 ? 0 : counted;
 		w[i].meter.end = p->count > 0 ? UINT64_MAX : counted + t->run;
 	}
-	snapshot(&a, t->server);
+	if (t->server != 0)
+		proc_reset_peak(t->server);
+	snap_take(&a, t->server);
+	r->start = a.time;
 	for (i = 0; i < p->threads && result == 0; i++)
 		result = worker_start(&w[i], p->block, d);
 	if (result == -1 || p->count > 0) {
 		result |= join(p, w, r, d);
-		snapshot(&b, t->server);
+		snap_take(&b, t->server);
 	} else {
 		sleep_until(w[0].done, counted);
-		snapshot(&a, t->server);
+		snap_take(&a, t->server);
 		sleep_until(w[0].done, counted + t->run);
-		snapshot(&b, t->server);
+		snap_take(&b, t->server);
 		result = join(p, w, r, d);
 	}
-	take(r, &a, &b, p->count > 0 ? 0 : t->run);
+	snap_between(r, &a, &b, p->count > 0 ? 0 : t->run);
 	return result;
 }
 
@@ -306,6 +263,10 @@ load_run(const struct plan *p, const struct timing *t, struct result *r,
 			diag_prefix(d, "connection %u", i + 1);
 	if (result == 0)
 		result = spread(p, t, flows, r, d);
+	if (result == 0 && p->count > 0)
+		result = after_times(flows, p->conns, r, d);
+	if (result == 0 && t->idle > 0)
+		result = after_idle(t, r, d);
 	for (i = 0; i < p->conns; i++)
 		flow_close(&flows[i]);
 	free(flows);

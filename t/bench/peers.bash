@@ -44,12 +44,15 @@ peer_version()
 
 peer_versions()
 {
-	local os=/etc/os-release
+	local s os=/etc/os-release
 	((${#peer[@]} == 0)) || os=$TRIXIE$os
 	printf 'peers: of %s\n' "$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' "$os")"
-	peer_version nbdkit --version
-	peer_version qemu-nbd --version
-	peer_version nbd-server -V
+	for s in "${servers[@]}"; do
+		case $s in
+		nbdkit | qemu-nbd) peer_version "$s" --version ;;
+		nbd-server) peer_version "$s" -V ;;
+		esac
+	done
 }
 
 # missing NAME PROGRAM PACKAGE

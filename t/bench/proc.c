@@ -27,6 +27,19 @@ slurp(const char *path, char *text, size_t size)
 	return (ssize_t)len;
 }
 
+/* A line "KEY: NUMBER kB" of a file of the process, in bytes; 0 without it. */
+static uint64_t
+kilobytes(pid_t pid, const char *file, const char *key)
+{
+	char path[64], text[4096], *p;
+
+	snprintf(path, sizeof(path), "/proc/%ld/%s", (long)pid, file);
+	if (slurp(path, text, sizeof(text)) <= 0 ||
+	    (p = strstr(text, key)) == NULL)
+		return 0;
+	return strtoull(p + strlen(key), NULL, 10) * 1024;
+}
+
 /*
  * The process's own figures: fields 14 to 17, 20 and 24 of stat, proc(5).  The
  * time of children that have ended counts: the sum must not shrink when they do.
@@ -52,8 +65,33 @@ add_process(pid_t pid, struct proc_usage *u)
 	tick = UINT64_C(1000000000) / (uint64_t)sysconf(_SC_CLK_TCK);
 	u->cpu_ns += (utime + stime + cutime + cstime) * tick;
 	u->rss += (uint64_t)rss * (uint64_t)sysconf(_SC_PAGESIZE);
+	/* since proc_reset_peak(), if ever */
+	u->peak += kilobytes(pid, "status", "\nVmHWM:");
 	u->threads += (unsigned)threads;
 	u->processes++;
+	return 0;
+}
+
+/*
+ * A child per connection runs for less than a tick of 10 ms, and a thousand of
+ * them would sum up to nothing: they are read exactly.  So is their memory, or
+ * the libraries that they share would be counted a thousand times.
+ */
+static int
+add_child(pid_t pid, struct proc_usage *u)
+{
+	uint64_t cpu = u->cpu_ns, rss = u->rss, exact = 0, share, shared;
+
+	if (add_process(pid, u) == -1)
+		return -1;
+	if (proc_cpu_exact(pid, &exact, NULL) == 0)
+		u->cpu_ns = cpu + exact;
+	share = kilobytes(pid, "smaps_rollup", "\nPss:");
+	if (share > 0 && share < u->rss - rss) {
+		shared = u->rss - rss - share;
+		u->rss -= shared;
+		u->peak -= shared < u->peak ? shared : u->peak;
+	}
 	return 0;
 }
 
@@ -72,7 +110,7 @@ add_children(pid_t pid, struct proc_usage *u)
 		for (word = strtok_r(text, " ", &save); word != NULL;
 		     word = strtok_r(NULL, " ", &save)) {
 			child = (pid_t)strtol(word, NULL, 10);
-			if (child > 0 && add_process(child, u) == 0)
+			if (child > 0 && add_child(child, u) == 0)
 				add_children(child, u);
 		}
 	}
@@ -87,6 +125,21 @@ proc_usage(pid_t pid, struct proc_usage *u, struct diag *d)
 		return diag_set(d, "no process %ld to measure", (long)pid);
 	add_children(pid, u);
 	return 0;
+}
+
+void
+proc_reset_peak(pid_t pid)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%ld/clear_refs", (long)pid);
+	if ((fd = open(path, O_WRONLY | O_CLOEXEC)) == -1)
+		return;
+	if (write(fd, "5", 1) == -1) {
+		/* then it is since the process began */
+	}
+	close(fd);
 }
 
 int

@@ -13,12 +13,16 @@
 
 struct proc_usage {
 	uint64_t cpu_ns; /* user and system time; ticks of 10 ms */
-	uint64_t rss;    /* bytes, shared pages counted in every process */
+	/* bytes, now and at most; what a child shares is shared out */
+	uint64_t rss, peak;
 	unsigned processes, threads;
 };
 
 /* 0, or -1 with d set.  A descendant that ends meanwhile is left out. */
 int proc_usage(pid_t pid, struct proc_usage *u, struct diag *d);
+
+/* Begin to look for the peak anew, as far as the kernel lets us. */
+void proc_reset_peak(pid_t pid);
 
 /*
  * CPU time of the present threads of one process to the nanosecond, for work

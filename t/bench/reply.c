@@ -19,19 +19,36 @@
 #define RECORD_MAX (32 * 1024) /* TLS: a record, generously */
 #define LOWAT_MAX (256 * 1024) /* so that both sides have work */
 
+/* Flushes are the price of writes: they are no operations of their own. */
+static void
+count(const struct slot *s, struct meter *m)
+{
+	if (s->command == NBD_CMD_FLUSH) {
+		m->flushes++;
+		return;
+	}
+	m->ops++;
+	m->bytes += s->length;
+	stat_add(&m->latency, m->now - s->start);
+}
+
 void
 flow_complete(struct flow *f, struct slot *s, bool good, struct meter *m)
 {
 	s->state = SLOT_FREE;
 	f->inflight--;
+	if (good && s->command == NBD_CMD_WRITE)
+		f->unflushed++;
 	if (!good)
 		m->errors++;
-	else if (m->now >= m->begin && m->now < m->end) {
-		m->ops++;
-		m->bytes += f->plan->block;
-		stat_add(&m->latency, m->now - s->start);
+	else if (m->now >= m->begin && m->now < m->end)
+		count(s, m);
+	if (!flow_wants(f)) {
+		if (f->inflight == 0)
+			f->finished = m->now;
+		return;
 	}
-	if (f->quota == 0 || m->now >= m->end)
+	if (m->now >= m->end)
 		return;
 	if (!f->plan->lockstep)
 		flow_issue(f, (unsigned)(s - f->slots), m->now);
@@ -67,16 +84,17 @@ reply(struct flow *f, struct meter *m, struct diag *d)
 	if (f->plan->structured && magic == NBD_STRUCTURED_REPLY_MAGIC)
 		return flow_chunk(f, m, d);
 	/* chunks are a must for READ only */
-	if (magic != NBD_SIMPLE_REPLY_MAGIC ||
-	    (f->plan->structured && !f->plan->write))
+	if (magic != NBD_SIMPLE_REPLY_MAGIC)
 		return diag_set(d, "a reply has the magic %#x", magic);
 	if ((s = flow_asked(f, d)) == NULL)
 		return -1;
+	if (f->plan->structured && s->command == NBD_CMD_READ)
+		return diag_set(d, "a READ has a simple reply");
 	f->have = 0;
-	if (error == 0 && !f->plan->write) {
+	if (error == 0 && s->command == NBD_CMD_READ) {
 		f->reading = s;
 		f->at = s->offset;
-		f->left = f->plan->block;
+		f->left = s->length;
 		f->last = true;
 	} else
 		flow_complete(f, s, error == 0, m);
@@ -128,11 +146,14 @@ wanted(const struct flow *f, int *flags)
 	const struct plan *p = f->plan;
 
 	*flags = MSG_DONTWAIT;
-	if (p->write || p->verify || p->block <= BULK_MAX ||
+	if (p->writes == 100 || p->verify || p->block <= BULK_MAX ||
 	    f->client.tls != NULL)
 		return FLOW_SCRATCH;
 	if (f->left == 0)
 		return p->structured ? CHUNKS_BULK : f->need - f->have;
+	/* what is cheap to copy, and the header behind it: one call */
+	if (f->left <= BULK_MAX)
+		return (size_t)f->left + (p->structured ? 0 : f->need);
 	/* unix sockets know no MSG_TRUNC on a stream: copied after all */
 	if (!p->target.tcp)
 		return f->left < FLOW_SCRATCH ? (size_t)f->left : FLOW_SCRATCH;
@@ -184,7 +205,7 @@ wait_for_all(struct flow *f)
 		left = left > RECORD_MAX ? left - RECORD_MAX : 0;
 	lowat = left > LOWAT_MAX ? LOWAT_MAX : left > 1 ? (int)left : 1;
 
-	if (!p->target.tcp || p->write || p->verify || p->block <= BULK_MAX ||
+	if (!p->target.tcp || p->writes == 100 || p->verify || p->block <= BULK_MAX ||
 	    lowat == f->lowat)
 		return;
 	if (setsockopt(f->client.fd, SOL_SOCKET, SO_RCVLOWAT, &lowat,

@@ -83,15 +83,22 @@ launch()
 	pid[$name]=$!
 }
 
+is_alive() { [[ -n ${pid[$1]-} ]] && kill -0 "${pid[$1]}" 2>/dev/null; }
+
 # came_up NAME CONDITION...
 came_up()
 {
-	local name=$1
+	local name=$1 i
 	shift
-	wait_for 10 "$@" && return
+	for ((i = 0; i < 200; i++)); do
+		"$@" && return
+		is_alive "$name" || break
+		sleep 0.05
+	done
 	why[$name]="did not start: $(tail -n 1 "$work/$name.log")"
 	[[ -n ${pid[$name]-} ]] && end_process "${pid[$name]}"
 	unset "pid[$name]"
+	return 1
 }
 
 # The certificate that all of them show, in $work/tls; its name is localhost.

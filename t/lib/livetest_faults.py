@@ -81,6 +81,75 @@ def flush_failed(server):
 		equal("a later FLUSH", also.run(FLUSH), EIO)
 
 
+def write_many(c, count):
+	"""FUA writes; the first is slow, the others wait for it together."""
+	for n in range(count):
+		c.request(WRITE, n * 8192, 4096, FUA, bytes([65 + n]) * 4096,
+			cookie=n)
+		if n == 0:
+			time.sleep(0.3)	# until a worker has it
+
+
+def shared_sync(server):
+	"""FUA writes that share a sync are answered after it, not before."""
+	path = server.serve("disk", 1, "rw")
+	faults(server, "pwritev2 delay=1000 */disk 1",
+		"fdatasync delay=1000 */disk 1", "fdatasync EIO */disk")
+	with server.go() as c, server.go() as other:
+		begun = time.monotonic()
+		write_many(c, 8)
+		other.request(FLUSH, cookie=77)
+		equal("the error", c.simple(0), 0)
+		for n in range(7):
+			error, cookie = c.simple()
+			check(0 < cookie < 8, f"cookie {cookie}")
+			equal("the error", error, 0)
+			check(time.monotonic() - begun > 1.9, "a reply before "
+				"the sync")
+		equal("the error", other.simple(77), 0)
+		with open(path, "rb") as f:
+			for n in range(8):
+				f.seek(n * 8192)
+				equal("the data", f.read(4096),
+					bytes([65 + n]) * 4096)
+		# Nobody syncs twice for them: that would have been EIO.
+
+
+def shared_sync_failed(server):
+	"""All that shared a sync that failed are told, and every later FLUSH."""
+	server.serve("disk", 1, "rw")
+	faults(server, "pwritev2 delay=1000 */disk 1", "fdatasync EIO */disk 1")
+	with server.go() as c, server.go() as other:
+		write_many(c, 5)
+		other.request(FLUSH, cookie=77)
+		equal("the error", c.simple(0), 0)
+		for n in range(4):
+			equal("the error", c.simple()[0], EIO)
+		equal("FLUSH with them", other.simple(77), EIO)
+		equal("a later FLUSH", c.run(FLUSH), EIO)
+		other.write(0, b"p" * 512)
+		equal("a later FLUSH", other.run(FLUSH), EIO)
+
+
+def error_in_batch(server):
+	"""What one write of several at once fails with is told of that one."""
+	server.serve("disk", 1, "rw")
+	faults(server, "pwritev2 delay=1000 */disk 1",
+		"pwritev2 ENOSPC */disk 2")
+	with server.go() as c:
+		write_many(c, 8)
+		equal("the first", c.simple(0), 0)
+		got = dict(reversed(c.simple()) for n in range(7))
+		equal("the answers", sorted(got), list(range(1, 8)))
+		equal("the errors", sorted(got.values()),
+			[0] * 5 + [ENOSPC] * 2)
+		for n, error in got.items():
+			if error == 0:
+				equal("the data", c.read(n * 8192, 4096),
+					bytes([65 + n]) * 4096)
+		equal("FLUSH", c.run(FLUSH), 0)
+
+
 def stuck(server):
 	"""A request that waits for its disk holds up neither loop nor client."""
 	server.serve("disk", 1)
@@ -395,6 +464,7 @@ def look_without_descriptors(server):
 		equal("the version", server.version(c), 2)
 
 
-CASES = (truncated, io_errors, flush_failed, stuck, hung, state_lost, disk_full,
+CASES = (shared_sync, shared_sync_failed, error_in_batch,
+	truncated, io_errors, flush_failed, stuck, hung, state_lost, disk_full,
 	spool_lost, unwatched, overflow, ten_thousand, exhausted,
 	look_without_descriptors)

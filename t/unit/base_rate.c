@@ -74,6 +74,20 @@ TEST(lines_that_come_slowly_all_pass)
 	rate_destroy(&r);
 }
 
+TEST(a_minute_is_due_from_its_first_line_to_its_end)
+{
+	struct rate r;
+	uint64_t more;
+
+	rate_init(&r, 1);
+	CHECK(rate_due(&r) == 0);
+	flood(&r, T0, 3, &more);
+	CHECK(rate_due(&r) == T0 + RATE_MINUTE);
+	CHECK(rate_over(&r, rate_due(&r)) == 2);
+	CHECK(rate_due(&r) == 0);
+	rate_destroy(&r);
+}
+
 TEST(at_the_end_the_rest_is_told_at_once)
 {
 	struct rate r;
@@ -124,6 +138,7 @@ main(void)
 	RUN(what_a_minute_held_back_is_told_once_by_the_next_line);
 	RUN(the_end_of_a_flood_is_told_without_another_line);
 	RUN(lines_that_come_slowly_all_pass);
+	RUN(a_minute_is_due_from_its_first_line_to_its_end);
 	RUN(at_the_end_the_rest_is_told_at_once);
 	RUN(threads_together_have_one_limit);
 	return DONE();

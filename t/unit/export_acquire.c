@@ -169,6 +169,46 @@ TEST(who_only_asks_is_no_client)
 	end();
 }
 
+/* REFUSE_NOT with nothing in g: it takes a look. */
+static enum refusal
+at_once(const char *name, struct generation **g)
+{
+	enum refusal refusal;
+	struct diag d;
+
+	return registry_acquire_now(reg, name, strlen(name), &local, true,
+	    &refusal, g, &d) ? refusal : REFUSE_NOT;
+}
+
+TEST(what_takes_no_look_is_told_at_once)
+{
+	struct generation *a, *g;
+	bool local_files;
+
+	begin();
+	image("a", 'a', IMAGE_SIZE);
+	serve("disk", "a");
+	serve("one", "a")->exclusive = true;
+	apply();
+	a = join("one");
+	local_files = a->id.local;
+	CHECK(at_once("none", &g) == REFUSE_UNKNOWN && g == NULL);
+	CHECK(at_once("one", &g) == REFUSE_NOT && g == NULL); /* busy: not told */
+	registry_leave(a);
+	CHECK(at_once("disk", &g) == REFUSE_NOT);
+	CHECK((g != NULL) == local_files);
+	if (g != NULL) {
+		CHECK(g->clients == 1 && first_byte(g) == 'a');
+		registry_leave(g);
+	}
+	image("a", 'b', IMAGE_SIZE);
+	CHECK(at_once("disk", &g) == REFUSE_NOT && g == NULL);
+	a = join("disk");
+	CHECK(a->clients == 1 && first_byte(a) == 'b');
+	registry_leave(a);
+	end();
+}
+
 TEST(a_replaced_generation_is_closed_with_its_last_user)
 {
 	struct generation *g;
@@ -556,6 +596,7 @@ main(void)
 	RUN(an_exclusive_export_has_one_client_and_says_who_it_is);
 	RUN(clients_from_before_it_was_exclusive_count);
 	RUN(who_only_asks_is_no_client);
+	RUN(what_takes_no_look_is_told_at_once);
 	RUN(a_replaced_generation_is_closed_with_its_last_user);
 	RUN(the_catalog_is_sorted_and_has_failed_ones_too);
 	RUN(a_catalog_stays_what_it_was);

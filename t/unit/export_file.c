@@ -367,6 +367,148 @@ TEST(a_write_without_room_is_the_clients_alone)
 	end(b);
 }
 
+/* --- several together ---------------------------------------------------- */
+
+#define LIST 300
+
+static struct io ios[LIST];
+static char written[LIST][512];
+static unsigned answers;
+
+static void
+answered(struct io *io)
+{
+	(void)io;
+	answers++;
+}
+
+/* 512 bytes of a letter of its own. */
+static struct io *
+a_write(unsigned i, uint64_t offset, unsigned flags)
+{
+	memset(written[i], 'a' + (int)(i % 26), 512);
+	ios[i] = (struct io){ .op = IO_WRITE, .flags = flags,
+		.offset = offset, .length = 512, .data = written[i],
+		.error = -1, .done = answered };
+	return &ios[i];
+}
+
+static void
+run_list(struct backend *b, unsigned n)
+{
+	for (unsigned i = 0; i + 1 < n; i++)
+		ios[i].job.next = &ios[i + 1].job;
+	ios[n - 1].job.next = NULL;
+	answers = 0;
+	backend_work_list(b, &ios[0].job);
+	CHECK(answers == n);
+}
+
+static unsigned
+errors(unsigned from, unsigned to, int error)
+{
+	unsigned n = 0;
+
+	for (; from < to; from++)
+		n += ios[from].error == error;
+	return n;
+}
+
+TEST(a_list_of_writes_is_written_whatever_their_order)
+{
+	static const unsigned flags[] = { 0, IO_FUA };
+	struct backend *b = make_file(MIB, true);
+	unsigned good = 0;
+
+	for (unsigned f = 0; f < 2; f++) {
+		/* Runs of ten, the later ones first, and of all a flush. */
+		for (unsigned i = 0; i < LIST - 1; i++)
+			a_write(i, 512 * (uint64_t)((LIST / 10 - i / 10) * 10 +
+			    i % 10), flags[f]);
+		ios[LIST - 1] = (struct io){ .op = IO_FLUSH, .error = -1,
+			.done = answered };
+		run_list(b, LIST);
+		CHECK(errors(0, LIST, 0) == LIST);
+		for (unsigned i = 0; i < LIST - 1; i++)
+			good += all((char)('a' + i % 26), ios[i].offset, 512);
+		fill('-', 0, MIB);
+	}
+	CHECK(good == 2 * (LIST - 1));
+	end(b);
+}
+
+TEST(an_error_in_a_list_is_of_that_request_alone)
+{
+	struct rlimit old, small = { MIB / 2 + 256, MIB / 2 };
+	struct backend *b = make_file(MIB, true);
+
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &old);
+	small.rlim_max = old.rlim_max;
+	for (unsigned f = 0; f < 2; f++) {
+		/* One run, over the limit in the middle of the fourth. */
+		for (unsigned i = 0; i < 6; i++)
+			a_write(i, MIB / 2 - 3 * 512 + 512 * i, f * IO_FUA);
+		a_write(6, 4096, f * IO_FUA);
+		a_write(7, 2 * MIB, f * IO_FUA); /* behind the end */
+		ios[8] = (struct io){ .op = IO_FLUSH, .error = -1,
+			.done = answered };
+		CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
+		run_list(b, 9);
+		setrlimit(RLIMIT_FSIZE, &old);
+		CHECK(errors(0, 3, 0) == 3 && errors(3, 6, EFBIG) == 3);
+		CHECK(ios[6].error == 0 && all('g', 4096, 512));
+		CHECK(ios[7].error == EINVAL && ios[8].error == 0);
+		CHECK(all('c', MIB / 2 - 512, 512));
+	}
+	CHECK(run(b, IO_FLUSH, 0, 0, 0, NULL) == 0);
+	end(b);
+}
+
+TEST(a_sync_that_fails_is_an_error_of_all_that_shared_it)
+{
+	struct backend *b = make_file(MIB, true);
+	struct file *f = (struct file *)b;
+	int good = f->fd;
+
+	f->fd = open("/dev/full", O_RDWR); /* no syncs there: EINVAL */
+	for (unsigned i = 0; i < 4; i++)
+		ios[i] = (struct io){ .op = IO_FLUSH, .error = -1,
+			.done = answered };
+	run_list(b, 4);
+	CHECK(errors(0, 4, EINVAL) == 4);
+	close(f->fd);
+	f->fd = good;
+	a_write(0, 0, 0);
+	a_write(1, 512, IO_FUA);
+	a_write(2, 1024, IO_FUA);
+	ios[3] = (struct io){ .op = IO_FLUSH, .error = -1, .done = answered };
+	run_list(b, 4);
+	CHECK(errors(0, 3, 0) == 3 && ios[3].error == EINVAL);
+	end(b);
+}
+
+TEST(a_list_of_reads_is_answered_each_with_its_data)
+{
+	struct backend *b = make_file(MIB, true);
+
+	for (unsigned lacks = 0; lacks < 2; lacks++) {
+		for (unsigned i = 0; i < 9; i++) {
+			fill((char)('0' + i), i * 8192, 512);
+			a_write(i, i * 8192, 0)->op = IO_READ;
+		}
+		ios[8].offset = MIB - 256;
+		if (lacks)
+			file_lacking((struct file *)b, LACK_TRY_READ);
+		run_list(b, 9);
+		CHECK(errors(0, 8, 0) == 8 && ios[8].error == EINVAL);
+		for (unsigned i = 0; i < 8; i++)
+			CHECK(written[i][0] == (char)('0' + i) &&
+			    memcmp(written[i], written[i] + 1, 511) == 0);
+	}
+	end(b);
+}
+
 /* --- block devices ------------------------------------------------------- */
 
 static void
@@ -461,6 +603,10 @@ run_all(void)
 	RUN(preferred_blocks_are_a_power_of_two_in_bounds);
 	RUN(a_flush_that_failed_stays_failed);
 	RUN(a_write_without_room_is_the_clients_alone);
+	RUN(a_list_of_writes_is_written_whatever_their_order);
+	RUN(an_error_in_a_list_is_of_that_request_alone);
+	RUN(a_sync_that_fails_is_an_error_of_all_that_shared_it);
+	RUN(a_list_of_reads_is_answered_each_with_its_data);
 }
 
 int

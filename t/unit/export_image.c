@@ -209,6 +209,31 @@ TEST(an_identity_changes_with_file_and_size_alone)
 	CHECK(!image_same(&a, &b));
 }
 
+/* Nothing is told of file systems that might have to ask: "local" says so. */
+TEST(that_an_image_is_still_there_is_known_from_memory)
+{
+	struct image_id id;
+	int fd;
+
+	make("in/still", 4096);
+	fd = image_open(at("in/still"), false, at("in"), &id, &d);
+	CHECK(fd != -1);
+	CHECK(image_is_still(at("in/still"), NULL, &id) == id.local);
+	CHECK(image_is_still(at("in/still"), at("in"), &id) == id.local);
+	CHECK(!image_is_still(at("in/still"), at("out"), &id));
+	CHECK(!image_is_still(at("in/leads-out"), at("in"), &id));
+	CHECK(truncate(at("in/still"), 8192) == 0);
+	CHECK(!image_is_still(at("in/still"), NULL, &id));
+	CHECK(truncate(at("in/still"), 4096) == 0);
+	CHECK(image_is_still(at("in/still"), NULL, &id) == id.local);
+	make("in/next", 4096);
+	CHECK(rename(at("in/next"), at("in/still")) == 0);
+	CHECK(!image_is_still(at("in/still"), NULL, &id));
+	CHECK(unlink(at("in/still")) == 0);
+	CHECK(!image_is_still(at("in/still"), NULL, &id));
+	close(fd);
+}
+
 TEST(write_access_is_asked_for_when_it_is_needed)
 {
 	struct image_id id;
@@ -271,6 +296,7 @@ main(void)
 	RUN(magic_links_are_not_followed_beneath_image_dirs);
 	RUN(any_of_several_image_dirs_will_do);
 	RUN(an_identity_changes_with_file_and_size_alone);
+	RUN(that_an_image_is_still_there_is_known_from_memory);
 	RUN(write_access_is_asked_for_when_it_is_needed);
 	RUN(who_may_not_is_told_who_asks);
 	RUN(a_block_device_is_an_image);

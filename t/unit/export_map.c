@@ -413,6 +413,50 @@ TEST(a_read_that_may_skip_tells_how_far_its_hole_goes)
 	end(b);
 }
 
+/* "zeroes, data, zeroes" of a read that may come in parts, in blocks. */
+static const char *
+parts(struct backend *b, uint64_t first, uint64_t count)
+{
+	static char text[64];
+	uint64_t length = count * BLOCK, i;
+	char *data = malloc(length), *there = malloc(length);
+	struct io io = { .op = IO_READ, .flags = IO_SPARSE | IO_PARTS,
+		.offset = first * BLOCK, .length = length, .data = data };
+
+	memset(data, 0, length);
+	if (backend_submit(b, &io) == IO_BLOCK)
+		CHECK(backend_work(b, &io) == IO_DONE);
+	CHECK(io.error == 0 && io.zeroes + io.tail <= length);
+	CHECK(pread(fd, there, length, (off_t)io.offset) == (ssize_t)length);
+	CHECK(memcmp(data, there, length) == 0);
+	i = length - io.zeroes - io.tail;
+	snprintf(text, sizeof text, "%ju, %ju, %ju",
+	    (uintmax_t)(io.zeroes / BLOCK), (uintmax_t)(i / BLOCK),
+	    (uintmax_t)(io.tail / BLOCK));
+	free(data);
+	free(there);
+	return text;
+}
+
+TEST(a_read_in_parts_has_no_hole_before_or_behind_its_data)
+{
+	struct backend *b;
+
+	begin(10 * BLOCK);
+	fill(4 * BLOCK, BLOCK);
+	fill(7 * BLOCK, BLOCK);
+	b = serve(10 * BLOCK, false);
+	CHECK_STR(parts(b, 3, 3), "1, 1, 1");
+	CHECK_STR(parts(b, 0, 5), "4, 1, 0");
+	CHECK_STR(parts(b, 4, 3), "0, 1, 2");
+	CHECK_STR(parts(b, 7, 3), "0, 1, 2");
+	CHECK_STR(parts(b, 4, 1), "0, 1, 0");
+	CHECK_STR(parts(b, 3, 5), "1, 4, 0"); /* one between: it is read */
+	CHECK_STR(parts(b, 3, 6), "1, 5, 0");
+	CHECK(skipped(b, 3 * BLOCK, 2 * BLOCK) == 0); /* all or nothing */
+	end(b);
+}
+
 TEST(a_kind_without_a_map_is_all_data)
 {
 	struct backend *b = pattern_backend(MIB, NULL);
@@ -504,6 +548,7 @@ main(void)
 		run_all();
 	}
 	RUN(a_read_that_may_skip_tells_how_far_its_hole_goes);
+	RUN(a_read_in_parts_has_no_hole_before_or_behind_its_data);
 	RUN(a_kind_without_a_map_is_all_data);
 	RUN(a_block_device_is_all_data);
 	return DONE();

@@ -93,6 +93,28 @@ TEST(a_virtual_machine_is_counted_by_its_cid)
 	limits_free(l);
 }
 
+TEST(an_ebb_is_told_once)
+{
+	struct limits *l = limits_new(NULL);
+	struct peer p = { .is_unix = true };
+
+	for (int i = 0; i < 200; i++)
+		CHECK(limits_enter(l, &p, 1000, 1000) == LIMIT_NONE);
+	CHECK(!limits_ebb(l));
+	for (int i = 0; i < 99; i++)
+		limits_leave(l, &p);
+	CHECK(!limits_ebb(l)); /* more than half are still there */
+	limits_leave(l, &p);
+	CHECK(limits_ebb(l));
+	CHECK(!limits_ebb(l));
+	for (int i = 0; i < 63; i++)
+		limits_leave(l, &p);
+	CHECK(!limits_ebb(l)); /* these were few */
+	limits_leave(l, &p);
+	CHECK(limits_ebb(l));
+	limits_free(l);
+}
+
 int
 main(void)
 {
@@ -101,5 +123,6 @@ main(void)
 	RUN(a_network_of_ipv6_counts_as_one_address);
 	RUN(a_virtual_machine_is_counted_by_its_cid);
 	RUN(unix_sockets_have_no_address_to_count);
+	RUN(an_ebb_is_told_once);
 	return DONE();
 }

@@ -8,12 +8,12 @@
 
 #define JOBS 5000
 
-struct work {
+struct task {
 	struct job job; /* first */
 	unsigned number;
 };
 
-static struct work works[JOBS];
+static struct task works[JOBS];
 static atomic_uint done, running, peak, threads;
 static atomic_bool hold;
 static unsigned order[JOBS];
@@ -26,8 +26,10 @@ sleep_ms(long ms)
 	nanosleep(&t, NULL);
 }
 
+static atomic_uint lists, longest;
+
 static void
-run(struct job *job)
+run_one(struct job *job)
 {
 	static _Thread_local bool counted;
 	unsigned now = atomic_fetch_add(&running, 1) + 1;
@@ -41,15 +43,33 @@ run(struct job *job)
 	while (atomic_load(&hold))
 		sleep_ms(1);
 	atomic_fetch_sub(&running, 1);
-	order[atomic_fetch_add(&done, 1)] = ((struct work *)job)->number;
+	order[atomic_fetch_add(&done, 1)] = ((struct task *)job)->number;
+}
+
+/* What came to this worker together. */
+static void
+run(struct job *list)
+{
+	struct job *next;
+	unsigned n = 0;
+
+	atomic_fetch_add(&lists, 1);
+	for (; list != NULL; list = next, n++) {
+		next = list->next;
+		run_one(list);
+	}
+	if (n > atomic_load(&longest))
+		atomic_store(&longest, n);
 }
 
 static bool spread; /* every job has a key of its own */
+static enum work kind;
 
 static struct workers *
 begin(unsigned max, bool held)
 {
-	done = running = peak = threads = 0;
+	done = running = peak = threads = lists = longest = 0;
+	kind = WORK_ALONE;
 	hold = held;
 	return workers_new(max, NULL);
 }
@@ -59,7 +79,7 @@ add(struct workers *w, unsigned i)
 {
 	works[i].number = i;
 	works[i].job.run = run;
-	workers_add(w, &works[i].job, spread ? i : 1);
+	workers_add(w, &works[i].job, spread ? i : 1, kind);
 }
 
 static bool
@@ -152,6 +172,98 @@ TEST(what_is_queued_at_the_end_is_done_within_its_share)
 	workers_free(w);
 }
 
+TEST(writes_of_a_key_come_to_one_worker_together_and_in_order)
+{
+	struct workers *w = begin(8, true);
+	unsigned right = 0;
+
+	kind = WORK_WRITES;
+	add(w, 0);
+	CHECK(soon(&running, 1));
+	for (unsigned i = 1; i < 33; i++)
+		add(w, i);
+	sleep_ms(50);
+	CHECK(peak == 1);
+	hold = false;
+	CHECK(workers_stop(w, 5000)); /* all is written down then */
+	for (unsigned i = 0; i < 33; i++)
+		right += order[i] == i;
+	CHECK(done == 33 && right == 33);
+	CHECK(lists == 2 && longest == 32);
+	workers_free(w);
+}
+
+TEST(a_sync_that_waits_holds_up_neither_writes_nor_reads)
+{
+	static const enum work kinds[] = { WORK_SYNCS, WORK_WRITES, WORK_READS,
+		WORK_ALONE };
+	struct workers *w = begin(8, true);
+
+	for (unsigned i = 0; i < 4; i++) {
+		kind = kinds[i];
+		add(w, i);
+		CHECK(soon(&running, i + 1));
+	}
+	hold = false;
+	CHECK(workers_stop(w, 5000));
+	CHECK(done == 4);
+	workers_free(w);
+}
+
+TEST(reads_are_shared_out)
+{
+	struct workers *w = begin(8, true);
+
+	kind = WORK_READS;
+	add(w, 0);
+	CHECK(soon(&running, 1));
+	for (unsigned i = 1; i < 60; i++)
+		add(w, i);
+	CHECK(soon(&running, 6)); /* three quarters of them */
+	hold = false;
+	CHECK(workers_stop(w, 5000));
+	CHECK(done == 60 && peak == 6 && longest > 1 && longest <= 8);
+	workers_free(w);
+}
+
+TEST(all_kinds_of_a_key_that_hangs_have_its_share_together)
+{
+	struct workers *w = begin(4, true);
+
+	for (unsigned i = 0; i < 40; i++) {
+		kind = (enum work)(i % WORKS);
+		add(w, i);
+	}
+	CHECK(soon(&running, 3));
+	sleep_ms(50);
+	CHECK(peak == 3);
+	spread = true;
+	add(w, 41);
+	spread = false;
+	CHECK(soon(&running, 4));
+	hold = false;
+	CHECK(workers_stop(w, 5000));
+	CHECK(done == 41);
+	workers_free(w);
+}
+
+TEST(the_kinds_of_a_key_take_turns)
+{
+	struct workers *w = begin(1, true);
+
+	for (unsigned i = 0; i < 20; i++)
+		add(w, i);
+	kind = WORK_SYNCS;
+	add(w, 20);
+	kind = WORK_WRITES;
+	add(w, 21);
+	CHECK(soon(&running, 1));
+	hold = false;
+	CHECK(workers_stop(w, 5000));
+	CHECK(done == 22 && order[1] > 19 && order[2] > 19);
+	workers_free(w);
+}
+
 TEST(jobs_one_after_the_other_need_one_thread)
 {
 	struct workers *w = begin(6, false);
@@ -201,6 +313,11 @@ main(void)
 	RUN(jobs_that_wait_get_threads_up_to_the_limit);
 	RUN(a_key_that_hangs_leaves_threads_to_others);
 	RUN(what_is_queued_at_the_end_is_done_within_its_share);
+	RUN(writes_of_a_key_come_to_one_worker_together_and_in_order);
+	RUN(a_sync_that_waits_holds_up_neither_writes_nor_reads);
+	RUN(reads_are_shared_out);
+	RUN(all_kinds_of_a_key_that_hangs_have_its_share_together);
+	RUN(the_kinds_of_a_key_take_turns);
 	RUN(jobs_one_after_the_other_need_one_thread);
 	RUN(a_stuck_job_does_not_hold_the_end_up);
 	RUN(workers_that_never_worked_can_end);

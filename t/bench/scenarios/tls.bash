@@ -10,18 +10,17 @@ scenario_tls_start()
 	[[ -z ${pid[qemu-nbd]-} ]] || start_qemu-nbd-tls
 }
 
-# tls_can SERVER WORK
 tls_can()
 {
 	case $1 in
 	nbd-server)
-		leave_out "$1" "$2" "it wants certificates of clients, too" ;;
+		leave_out "$1" "all works" "it wants certificates of clients"
+		return 1 ;;
 	qemu-nbd)
 		[[ -n ${pid[qemu-nbd-tls]-} ]] && return
-		leave_out "$1" "$2" "${why[qemu-nbd-tls]}" ;;
-	*) return 0 ;;
+		leave_out "$1" "all works" "${why[qemu-nbd-tls]}"
+		return 1 ;;
 	esac
-	return 1
 }
 
 scenario_tls()
@@ -30,8 +29,7 @@ scenario_tls()
 	[[ -z ${no_tls-} ]] || return 0
 	for name in 1x4x1M-seq 4x4x1M-seq 1x32x4k-rand; do
 		for server in "${servers[@]}"; do
-			wanted "$name" && tls_can "$server" "$name" &&
-			    run_spec "$server" "$name"
+			tls_can "$server" && run_spec "$server" "$name"
 		done
 	done
 }

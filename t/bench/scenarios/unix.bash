@@ -4,6 +4,7 @@
 scenario_unix_rounds=3
 unix_works=(1x1x4k-rand 1x32x4k-rand 16x8x4k-rand 1x8x256k-seq 4x4x1M-seq
     200x4x16k-rand 1000x1x4k-rand)
+[[ -z $quick ]] || unix_works=(1x1x4k-rand 1x32x4k-rand 4x4x1M-seq)
 
 # Those that listen on one as well have it already.
 scenario_unix_start()

@@ -388,7 +388,7 @@ def RD_08(server):
 		sent = sum(n for _, n in holes(server, name))
 		real = sum(n for n, flags in real_map(server.image(name))
 			if flags)
-		check(sent >= real - 512 * KiB * len(SPARSE[name][1]),
+		check(sent >= real - 8 * KiB * len(SPARSE[name][1]),
 			f"{sent} bytes of {name} were sent as holes, {real} are")
 	with chatty(server, "void") as c:
 		a = c.asks(READ, 5 * GiB - 3, 16 * MiB)
