@@ -39,8 +39,21 @@ FETCH     ?= $(if $(shell pkg-config --exists $(FETCH_PKG) && echo yes),yes,no)
 FETCH_LIBS := $(if $(filter yes,$(FETCH)),$(shell pkg-config --libs $(FETCH_PKG)))
 OMIT_fetch := $(if $(filter yes,$(FETCH)),,$(wildcard src/fetch/*.c))
 OMITTED   := $(if $(filter yes,$(FETCH)),,nbdmux-fetch)
+ifneq ($(FETCH),yes)
+WITHOUT   += nbdmux-fetch: $(FETCH_PKG);
+endif
 
-LAYERS    := base wire spool export session tls loop tool fetch
+# jansson and nettle are for nbdmux.cgi; HTTP=no does without.
+HTTP_PKG  := jansson nettle
+HTTP      ?= $(if $(shell pkg-config --exists $(HTTP_PKG) && echo yes),yes,no)
+HTTP_LIBS := $(if $(filter yes,$(HTTP)),$(shell pkg-config --libs $(HTTP_PKG)))
+OMIT_http := $(if $(filter yes,$(HTTP)),,$(wildcard src/http/*.c))
+ifneq ($(HTTP),yes)
+OMITTED   += nbdmux.cgi
+WITHOUT   += nbdmux.cgi: $(HTTP_PKG);
+endif
+
+LAYERS    := base wire spool export session tls loop tool fetch http
 LIBS_base    := base
 LIBS_wire    := wire
 LIBS_spool   := spool base
@@ -50,16 +63,18 @@ LIBS_tls     := tls base
 LIBS_loop    := loop tls session export spool wire base
 LIBS_tool    := tool spool base
 LIBS_fetch   := fetch tool spool base
+LIBS_http    := http tool spool wire base
 
 PROGRAMS  := $(filter-out $(OMITTED),$(basename $(notdir $(wildcard src/main/*.c))))
 LIBS_main_nbdmuxd := $(LIBS_loop)
 LIBS_main_nbdmux-fetch := $(LIBS_fetch)
+LIBS_main_nbdmux.cgi := $(LIBS_http)
 libs       = $(patsubst %,$(BUILD)/lib%.a,$(1))
-other_libs = $(if $(filter tls,$(1)),$(TLS_LIBS)) $(if $(filter fetch,$(1)),$(FETCH_LIBS))
+other_libs = $(if $(filter tls,$(1)),$(TLS_LIBS)) $(if $(filter fetch,$(1)),$(FETCH_LIBS)) $(if $(filter http,$(1)),$(HTTP_LIBS))
 
 .PHONY: all
 all: $(PROGRAMS:%=$(BIN)/%)
-	$(if $(OMITTED),@echo "  without $(OMITTED): $(FETCH_PKG) are not all there")
+	$(if $(strip $(OMITTED)),@echo "  left out for want of libraries: $(WITHOUT)")
 
 # --- objects, libraries, programs ------------------------------------------
 
@@ -91,6 +106,9 @@ UNITS     := $(filter-out tls_%,$(UNITS))
 endif
 ifneq ($(FETCH),yes)
 UNITS     := $(filter-out fetch_%,$(UNITS))
+endif
+ifneq ($(HTTP),yes)
+UNITS     := $(filter-out http_%,$(UNITS))
 endif
 define unit
 $(BUILD)/t/unit/$(1): $(BUILD)/t/unit/$(1).o $(call libs,$(LIBS_$(firstword $(subst _, ,$(1)))))
@@ -186,10 +204,24 @@ lint:
 
 # --- installation -----------------------------------------------------------
 
+# Debian's web servers look for CGI programs in /usr/lib/cgi-bin.
+cgidir    ?= $(prefix)/lib/cgi-bin
+wwwdir    ?= $(prefix)/share/nbdmux/www
+TOOLS     := $(filter-out %.cgi,$(PROGRAMS))
+
 .PHONY: install
 install: all
 	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(sysconfdir)/nbdmux
-	install -m 755 $(PROGRAMS:%=$(BIN)/%) $(DESTDIR)$(sbindir)
+	install -m 755 $(TOOLS:%=$(BIN)/%) $(DESTDIR)$(sbindir)
+ifeq ($(HTTP),yes)
+	install -d $(DESTDIR)$(cgidir) $(DESTDIR)$(wwwdir) $(DESTDIR)$(prefix)/share/nbdmux/lighttpd
+	install -m 755 $(BIN)/nbdmux.cgi $(DESTDIR)$(cgidir)
+	install -m 644 etc/www/* $(DESTDIR)$(wwwdir)
+	for conf in nbdmux nbdmux-subpath; do \
+		sed -e 's|/usr/lib/cgi-bin|$(cgidir)|' -e 's|/usr/share/nbdmux/www|$(wwwdir)|' \
+			etc/lighttpd/$$conf.conf >$(DESTDIR)$(prefix)/share/nbdmux/lighttpd/$$conf.conf || exit 1; \
+	done
+endif
 	for section in 5 7 8; do \
 		install -d $(DESTDIR)$(mandir)/man$$section && \
 		install -m 644 man/*.$$section $(DESTDIR)$(mandir)/man$$section || exit 1; \
@@ -208,7 +240,7 @@ install: all
 	install -d $(DESTDIR)$(prefix)/share/bash-completion/completions
 	install -m 644 etc/completion/nbdmux \
 		$(DESTDIR)$(prefix)/share/bash-completion/completions/nbdmux
-	for p in $(PROGRAMS); do \
+	for p in $(TOOLS); do \
 		ln -sf nbdmux $(DESTDIR)$(prefix)/share/bash-completion/completions/$$p || exit 1; \
 	done
 
@@ -231,6 +263,7 @@ help:
 	@echo "                  hour; bench-quick: two minutes"
 	@echo "make instructions  count them per request; fails at 5% more than stored"
 	@echo "make TLS=no BUILD=build-plain    without GnuTLS; FETCH=no: without libcurl"
+	@echo "                  HTTP=no: without jansson and nettle"
 	@echo "make bench-hostile  latency among ten thousand hostile clients"
 	@echo "make install      DESTDIR, prefix (/usr/local)"
 	@echo "V=1 shows the commands"

@@ -17,6 +17,8 @@ below()
 	loop) echo base wire spool export session tls loop ;;
 	tool) echo base spool tool ;;
 	fetch) echo base spool tool fetch ;;
+	http) echo base wire spool tool http ;;
+	main-nbdmux.cgi) echo base spool tool http ;;
 	main-nbdmux-fetch) echo base spool tool fetch ;;
 	main-nbdmuxd) echo base spool loop ;;
 	main-*) echo base spool tool ;;
@@ -88,11 +90,20 @@ nowhere()
 	nowhere -v '^tls/' <<<"$output"
 }
 
-@test "only fetch includes libcurl, libarchive and nettle" {
+@test "only fetch includes libcurl and libarchive, only it and http nettle" {
 	cd "$SRC"
-	run grep -lE '^# *include <(curl/|archive|nettle/)' -- */*.[ch]
+	run grep -lE '^# *include <(curl/|archive)' -- */*.[ch]
 	[ -n "$output" ]
 	nowhere -v '^fetch/' <<<"$output"
+	run grep -lE '^# *include <nettle/' -- */*.[ch]
+	[ -n "$output" ]
+	nowhere -vE '^(fetch|http)/' <<<"$output"
+}
+
+@test "only one file includes jansson, whose names are like those of base/json" {
+	cd "$SRC"
+	run grep -lE '^# *include <jansson' -- */*.[ch]
+	[ "$output" = http/jsonbody.c ]
 }
 
 @test "only loop includes ev.h, only base includes ini.h" {

@@ -145,7 +145,7 @@ examples()
 	local program
 
 	for program in nbdmuxd nbdmux-add nbdmux-rm nbdmux-ls \
-	    nbdmux-events nbdmux-fetch; do
+	    nbdmux-events nbdmux-fetch nbdmux.cgi; do
 		[ -x "$NBDMUX_BIN/$program" ] || continue
 		manual options "$MAN/$program.8" >page
 		manual help $program options >helped
@@ -177,7 +177,7 @@ strings = {"listen": "unix:" + sys.argv[1] + "/two",
 	"user": "nobody" if sys.argv[2] == "root" else "root",
 	"group": "nogroup", "image-dirs": "/", "data-dir": "/", "default-export": "probe",
 	"tls": "off", "tls-certificate": "/crt", "tls-key": "/key",
-	"fetch-from": "https://a/", "fetch-cache": "http://b/",
+	"admin-password-file": "/password", "fetch-from": "https://a/", "fetch-cache": "http://b/",
 	"tls-ca": "/ca", "tls-psk-file": "/psk", "tls-priority": "SECURE256"}
 for line in sys.stdin:
 	m = re.match(r"  --([a-z-]+)=(\S+) +.*?(?: \[([a-zA-Z0-9]*)\])?$", line)
@@ -455,7 +455,9 @@ assert len(clients) == 1 and seen["clients"] == clients, (seen, clients)'
 	    sed -n 's/^\.It Sy //p' | tr -d ' ' | tr ',' '\n' | sort >page
 	# The configuration has keys of such names.
 	grep -hoE --exclude=config.c \
-	    '"(export|client|server|fetch|login|setting)(-[a-z]+)+"' "$SRC"/*/*.c | tr -d '"' | sort -u >source
+	    '"(export|client|server|fetch|login|setting)(-[a-z]+)+"' "$SRC"/*/*.c >quoted
+	grep -hoE '"login"' "$SRC/http/login.c" >>quoted
+	tr -d '"' <quoted | sort -u >source
 	agree page source
 }
 

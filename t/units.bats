@@ -37,6 +37,11 @@ layer()
 	{ layer fetch; }
 }
 
+@test "the units of http do what their headers say" {
+	[ -x "$NBDMUX_BIN/nbdmux.cgi" ] || skip "built without jansson"
+	{ layer http; }
+}
+
 @test "every unit test belongs to a layer that is run above" {
 	cd "$BATS_TEST_DIRNAME/unit"
 	for source in *.c; do

@@ -9,6 +9,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/*
+ * jansson has functions of such names, too: hidden, ours cannot come in
+ * between its own.
+ */
+#pragma GCC visibility push(hidden)
+
 struct json {
 	FILE *out;  /* borrowed; its error flag tells of failures */
 	bool comma; /* something stands before the next item */
@@ -25,5 +31,7 @@ void json_number(struct json *j, const char *key, uint64_t value);
 void json_real(struct json *j, const char *key, double value); /* one digit */
 void json_bool(struct json *j, const char *key, bool value);
 void json_null(struct json *j, const char *key);
+
+#pragma GCC visibility pop
 
 #endif

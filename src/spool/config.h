@@ -47,6 +47,7 @@ struct config {
 	char *fetch_from;     /* list of prefixes of URLs that strangers may
 	                       * name; NULL: none */
 	char *fetch_cache;    /* URL of a cache before all sources, or NULL */
+	char *admin_password_file; /* of the CGI program; NULL: none */
 	uint64_t drain_timeout;     /* SIGTERM waits this long for replies */
 	unsigned tls;        /* enum config_tls */
 	char *tls_certificate, *tls_key; /* files; NULL: none */

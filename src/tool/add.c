@@ -57,6 +57,8 @@ add_report(const struct adding *a, bool served)
 	struct buf uri;
 	bool known;
 
+	if (a->add->quiet)
+		return;
 	buf_init(&uri, 4096);
 	known = a->sub.server.pid != 0 && uri_best(&uri, a->sub.server.state.listen,
 	    a->add->name, secure(a)) == 0;
@@ -271,9 +273,24 @@ prepare(struct tool *t, struct add *add, struct diag *d)
 	buf_free(&text);
 	if (result == 0 && add->record.image == NULL)
 		return tool_open_spool(t, true, d);
-	if (result != 0 || source_look(add->record.image, add->raw, d) != 0)
+	if (result != 0 || (!add->looked &&
+	    source_look(add->record.image, add->raw, d) != 0))
 		return -1;
 	return tool_open_spool(t, true, d);
+}
+
+static int
+run(struct adding *a)
+{
+	int status;
+
+	if (prepare(a->tool, a->add, &a->error) != 0 ||
+	    server_open(&a->sub.server, a->tool, &a->error) != 0)
+		return tool_fail(a->tool, TOOL_FAILED, "cannot add %s: %s",
+		    a->add->name, a->error.text);
+	status = with_entry(a);
+	submission_close(&a->sub);
+	return status;
 }
 
 int
@@ -284,13 +301,8 @@ add_run(struct tool *t, struct add *add)
 
 	submission_init(&a.sub, t, add->name);
 	a.sub.record = &add->record;
-	if (prepare(t, add, &a.error) != 0)
-		return tool_fail(t, TOOL_FAILED, "cannot add %s: %s",
-		    add->name, a.error.text);
-	if (server_open(&a.sub.server, t, &a.error) != 0)
-		return tool_fail(t, TOOL_FAILED, "cannot add %s: %s",
-		    add->name, a.error.text);
-	status = with_entry(&a);
-	submission_close(&a.sub);
+	status = run(&a);
+	if (add->why != NULL)
+		*add->why = a.error;
 	return status;
 }

@@ -16,6 +16,9 @@ struct add {
 	bool json;
 	bool no_wait;         /* for what is to be fetched */
 	double timeout;       /* s to wait for the daemon */
+	bool looked;          /* the caller has looked at the image */
+	bool quiet;           /* print no result: the caller tells of it */
+	struct diag *why;     /* what went wrong, or NULL; "": nothing */
 };
 
 #define ADD_TIMEOUT 5

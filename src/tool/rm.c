@@ -121,6 +121,8 @@ report_json(const struct removal *r)
 static void
 report(const struct removal *r)
 {
+	if (r->rm->quiet)
+		return;
 	if (r->rm->json)
 		report_json(r);
 	else
@@ -152,7 +154,7 @@ explain_absent(struct removal *r, struct target *t)
 	struct state_export state = { 0 };
 
 	if (r->server.exportsfd != -1 && state_read_export(r->server.exportsfd,
-	    t->name, &state, NULL) == 1 && state.builtin)
+	    t->name, &state, NULL) == 1 && state.builtin && !r->rm->quiet)
 		tool_say(r->tool, "%s is built in; %s = no in %s turns it off",
 		    t->name, t->name, r->tool->places.conf);
 	state_export_clear(&state);
@@ -160,7 +162,8 @@ explain_absent(struct removal *r, struct target *t)
 		return;
 	t->status = TOOL_ABSENT;
 	diag_set(&t->error, "there is no export %s", t->name);
-	tool_say(r->tool, "%s", t->error.text);
+	if (!r->rm->quiet)
+		tool_say(r->tool, "%s", t->error.text);
 }
 
 /* --- all of it ------------------------------------------------------------ */
@@ -206,9 +209,12 @@ run(struct removal *r)
 		if (t->status != TOOL_FAILED && !t->was_there)
 			explain_absent(r, t);
 	report(r);
-	for EACH(r, t)
+	for EACH(r, t) {
 		if (!r->rm->check && t->was_there)
 			tell(r, t);
+		if (r->rm->why != NULL)
+			*r->rm->why = t->error;
+	}
 	if (!r->rm->check)
 		await_end(&r->await);
 	return worst(r);
@@ -217,7 +223,7 @@ run(struct removal *r)
 static int
 prepare(struct removal *r)
 {
-	struct diag d;
+	struct diag here, *d = r->rm->why != NULL ? r->rm->why : &here;
 
 	r->targets = calloc(r->names.count + 1, sizeof(*r->targets));
 	if (r->targets == NULL)
@@ -229,10 +235,10 @@ prepare(struct removal *r)
 		name_to_file(t->file, t->name);
 		snprintf(t->kick, sizeof(t->kick), "%s" KICK_SUFFIX, t->name);
 	}
-	if (tool_open_spool(r->tool, true, &d) != 0 ||
-	    server_open(&r->server, r->tool, &d) != 0)
+	if (tool_open_spool(r->tool, true, d) != 0 ||
+	    server_open(&r->server, r->tool, d) != 0)
 		return tool_fail(r->tool, TOOL_FAILED, "cannot remove %s: %s",
-		    r->names.count == 1 ? r->names.list[0] : "exports", d.text);
+		    r->names.count == 1 ? r->names.list[0] : "exports", d->text);
 	return TOOL_OK;
 }
 

@@ -16,6 +16,8 @@ struct rm {
 	bool check;   /* say what would be done */
 	bool json;
 	double timeout; /* s; negative: not given */
+	bool quiet;   /* print no result: the caller tells of it */
+	struct diag *why; /* what went wrong with the last name, or NULL */
 };
 
 #define RM_TIMEOUT 5

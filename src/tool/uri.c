@@ -130,9 +130,10 @@ rank(const char *listen)
 }
 
 int
-uri_best(struct buf *b, const char *listen, const char *name, bool secure)
+uri_best_at(struct buf *b, const char *listen, const char *host,
+    const char *name, bool secure)
 {
-	char best[256] = "", host[HOST_NAME_MAX + 1] = "localhost";
+	char best[256] = "";
 	const char *cursor = listen, *item;
 	int best_rank = 0;
 	size_t len;
@@ -151,6 +152,14 @@ uri_best(struct buf *b, const char *listen, const char *name, bool secure)
 	}
 	if (best_rank == 0)
 		return -1;
-	gethostname(host, sizeof(host) - 1);
 	return uri_format(b, best, host, name, secure);
+}
+
+int
+uri_best(struct buf *b, const char *listen, const char *name, bool secure)
+{
+	char host[HOST_NAME_MAX + 1] = "localhost";
+
+	gethostname(host, sizeof(host) - 1);
+	return uri_best_at(b, listen, host, name, secure);
 }

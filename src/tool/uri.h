@@ -21,5 +21,8 @@ int uri_format(struct buf *b, const char *listen, const char *host,
  * else a unix socket, else a vsock address.  Appended to b; 0 or -1: there is none.
  */
 int uri_best(struct buf *b, const char *listen, const char *name, bool secure);
+/* The same, where we are known as host. */
+int uri_best_at(struct buf *b, const char *listen, const char *host,
+    const char *name, bool secure);
 
 #endif

@@ -1,0 +1,283 @@
+/* exports: GET /exports, /export/NAME and /clients, from a listing. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "http/artifacts.h"
+#include "http/exports.h"
+#include "tool/uri.h"
+
+/* --- one of them ---------------------------------------------------------- */
+
+bool
+exports_counts(const struct listing_row *r)
+{
+	return !r->hidden && !r->state.builtin;
+}
+
+/* "unserved" is a word of ours: it will come when the daemon does. */
+const char *
+exports_status(const struct listing_row *r)
+{
+	const char *status = listing_status(r);
+
+	return strcmp(status, "unserved") == 0 ? status_names[STATUS_QUEUED] :
+	    status;
+}
+
+const char *
+exports_error(const struct listing *l, const struct listing_row *r)
+{
+	if (r->state.error != NULL)
+		return r->state.error;
+	return l->server.pid == 0 ? "nbdmuxd does not run" : NULL;
+}
+
+static unsigned
+first_port(const char *listen)
+{
+	const char *cursor = listen, *item;
+	struct listen_addr a;
+	char one[256];
+	size_t len;
+
+	while ((item = text_item(&cursor, &len)) != NULL) {
+		snprintf(one, sizeof(one), "%.*s", (int)len, item);
+		if (config_listen(&a, one, NULL) == 0 &&
+		    a.kind == LISTEN_TCP && a.port != 0)
+			return a.port;
+	}
+	return CONFIG_PORT;
+}
+
+void
+exports_open(struct exports_view *v, const struct http *h,
+    const struct listing *l)
+{
+	v->listing = l;
+	request_hostname(&h->request, v->host, sizeof(v->host));
+	v->port = first_port(l->server.pid != 0 ? l->server.state.listen :
+	    h->config.listen);
+	v->artifactsfd = artifacts_open(h);
+}
+
+void
+exports_close(struct exports_view *v)
+{
+	if (v->artifactsfd != -1)
+		close(v->artifactsfd);
+}
+
+int
+exports_uri(struct buf *b, const struct exports_view *v,
+    const struct listing_row *r)
+{
+	const char *listen = v->listing->server.state.listen;
+	bool secure = listing_secure(v->listing, r);
+
+	return v->host[0] != '\0' ?
+	    uri_best_at(b, listen, v->host, r->name, secure) :
+	    uri_best(b, listen, r->name, secure);
+}
+
+static void
+put_time(struct json *j, const char *key, uint64_t seconds)
+{
+	char text[32];
+
+	json_string(j, key, seconds != 0 ? text_time(text, sizeof(text),
+	    (long long)seconds) : NULL);
+}
+
+static void
+put_count(struct json *j, const char *key, bool known, uint64_t n)
+{
+	if (known)
+		json_number(j, key, n);
+	else
+		json_null(j, key);
+}
+
+/* Where there was nothing to fetch, it was complete when it was served. */
+static void
+put_progress(struct json *j, const struct listing_row *r)
+{
+	const struct fetch *f = &r->fetch;
+	double percent = r->fetching ? fetch_percent(f) : -1;
+	uint64_t since = r->state.since;
+
+	put_count(j, "bytes_total", r->fetching && f->bytes_total != 0,
+	    f->bytes_total);
+	put_count(j, "bytes_done", r->fetching && f->started != 0,
+	    f->bytes_done);
+	if (percent >= 0)
+		json_real(j, "progress", percent);
+	else
+		json_null(j, "progress");
+	put_time(j, "enqueued_at", r->fetching ? f->enqueued : 0);
+	put_time(j, "started_at", r->fetching ? f->started : 0);
+	put_time(j, "completed_at", r->fetching ? f->completed : since);
+	put_time(j, "updated_at", r->fetching && f->updated != 0 ?
+	    f->updated : since);
+}
+
+static void
+put_source(struct json *j, const struct listing_row *r)
+{
+	const struct record *record = r->entry != NULL && !r->entry->bad ?
+	    &r->entry->record : NULL;
+
+	json_string(j, "src_url", record != NULL ? record->source : NULL);
+	json_string(j, "format", record != NULL &&
+	    record->format != CONTENT_AUTO ?
+	    record_content_names[record->format] : NULL);
+}
+
+static void
+put_uri(struct json *j, const struct exports_view *v,
+    const struct listing_row *r)
+{
+	struct buf uri;
+
+	buf_init(&uri, 4096);
+	json_string(j, "uri", exports_uri(&uri, v, r) == 0 ? uri.data : NULL);
+	buf_free(&uri);
+}
+
+void
+exports_record(struct json *j, const struct exports_view *v,
+    const struct listing_row *r)
+{
+	const struct state_export *s = &r->state;
+
+	json_open(j, NULL, '{');
+	json_string(j, "name", r->name);
+	json_string(j, "file", s->image != NULL ? s->image : "");
+	json_bool(j, "readonly", s->mode == MODE_RO);
+	json_string(j, "status", exports_status(r));
+	json_string(j, "error", exports_error(v->listing, r));
+	put_source(j, r);
+	put_progress(j, r);
+	json_number(j, "nbd_port", v->port);
+	json_null(j, "netboot_ref");
+	json_bool(j, "netboot_ready", artifacts_ready(v->artifactsfd,
+	    r->name));
+	json_string(j, "image", s->image);
+	json_string(j, "mode", mode_names[s->mode]);
+	json_number(j, "size", s->size);
+	json_number(j, "generation", s->generation);
+	json_number(j, "clients", r->clients);
+	json_string(j, "description", s->description);
+	put_uri(j, v, r);
+	json_close(j, '}');
+}
+
+/* --- the routes ----------------------------------------------------------- */
+
+const struct listing_row *
+exports_find(const struct listing *l, const char *name)
+{
+	const struct listing_row *r = listing_find(l, name);
+
+	return r != NULL && exports_counts(r) ? r : NULL;
+}
+
+void
+exports_list(struct http *h)
+{
+	struct listing_source s;
+	struct exports_view v;
+	struct listing *l = http_listing(h, &s);
+	struct json j = { 0 };
+
+	if (l == NULL)
+		return;
+	exports_open(&v, h, l);
+	j.out = answer_begin(&h->answer, 200, ANSWER_JSON);
+	json_open(&j, NULL, '[');
+	for (size_t i = 0; i < l->count; i++)
+		if (exports_counts(&l->rows[i]))
+			exports_record(&j, &v, &l->rows[i]);
+	json_close(&j, ']');
+	fputc('\n', j.out);
+	exports_close(&v);
+	listing_free(l);
+	listing_end(&s);
+}
+
+void
+exports_answer(struct http *h, const char *name)
+{
+	struct listing_source s;
+	struct exports_view v;
+	struct listing *l = http_listing(h, &s);
+	const struct listing_row *r;
+	struct json j = { 0 };
+
+	if (l == NULL)
+		return;
+	r = exports_find(l, name);
+	if (r != NULL) {
+		exports_open(&v, h, l);
+		j.out = answer_begin(&h->answer, 200, ANSWER_JSON);
+		exports_record(&j, &v, r);
+		fputc('\n', j.out);
+		exports_close(&v);
+	} else
+		http_error(h, 404, "there is no export %s", name);
+	listing_free(l);
+	listing_end(&s);
+}
+
+void
+exports_show(struct http *h)
+{
+	const char *name = http_name(h);
+
+	if (name != NULL)
+		exports_answer(h, name);
+}
+
+static void
+put_client(struct json *j, const struct listing *l,
+    const struct listing_row *r, const struct stats_conn_row *c)
+{
+	json_open(j, NULL, '{');
+	json_string(j, "client", c->address);
+	json_string(j, "export", r->name);
+	json_number(j, "generation", c->generation);
+	json_bool(j, "current", r->state.status != STATUS_DRAINING &&
+	    c->generation == r->state.generation);
+	json_bool(j, "tls", c->tls);
+	put_time(j, "since", c->started / 1000000000);
+	json_real(j, "age", l->stats.taken > c->started ?
+	    (double)(l->stats.taken - c->started) / 1e9 : 0);
+	json_number(j, "bytes_read", c->totals.bytes_read);
+	json_number(j, "bytes_written", c->totals.bytes_written);
+	json_number(j, "requests", listing_requests(&c->totals));
+	json_number(j, "errors", c->totals.errors);
+	json_close(j, '}');
+}
+
+void
+clients_list(struct http *h)
+{
+	struct listing_source s;
+	struct listing *l = http_listing(h, &s);
+	struct json j = { 0 };
+
+	if (l == NULL)
+		return;
+	j.out = answer_begin(&h->answer, 200, ANSWER_JSON);
+	json_open(&j, NULL, '[');
+	for (const struct listing_row *r = l->rows; r < l->rows + l->count; r++)
+		for (size_t i = 0; i < r->clients; i++)
+			put_client(&j, l, r, &r->conns[i]);
+	json_close(&j, ']');
+	fputc('\n', j.out);
+	listing_free(l);
+	listing_end(&s);
+}

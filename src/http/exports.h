@@ -1,0 +1,43 @@
+/* exports: an export as programs see it. */
+#ifndef HTTP_EXPORTS_H
+#define HTTP_EXPORTS_H
+
+#include "base/json.h"
+#include "http/http.h"
+
+/* What is asked once for all of them. */
+struct exports_view {
+	const struct listing *listing;
+	char host[REQUEST_HOST_SIZE]; /* as the client calls us; "" */
+	unsigned port;
+	int artifactsfd; /* -1: there are none */
+};
+void exports_open(struct exports_view *v, const struct http *h,
+    const struct listing *l);
+void exports_close(struct exports_view *v);
+
+/* One object: HTTP.md's record. */
+void exports_record(struct json *j, const struct exports_view *v,
+    const struct listing_row *r);
+
+/* The contract's words for how it is. */
+const char *exports_status(const struct listing_row *r);
+/* Why it is not what it should be, or NULL. */
+const char *exports_error(const struct listing *l,
+    const struct listing_row *r);
+
+/* Built-in ones and those that were not asked for are no exports here. */
+bool exports_counts(const struct listing_row *r);
+
+/* The row of a name that counts, or NULL. */
+const struct listing_row *exports_find(const struct listing *l,
+    const char *name);
+
+/* The NBD URI, appended; 0 or -1. */
+int exports_uri(struct buf *b, const struct exports_view *v,
+    const struct listing_row *r);
+
+/* Answer with the record of a name as it is now; 404 when it is not there. */
+void exports_answer(struct http *h, const char *name);
+
+#endif
