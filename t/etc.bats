@@ -295,3 +295,18 @@ publish()
 	grep -E 'changed=0 .*failed=0' second
 	cmp built.img images/debian.img
 }
+
+@test "lighttpd takes its configurations behind Debian's own, each and both" {
+	needs lighttpd
+	local debian=/etc/lighttpd/lighttpd.conf
+
+	[ -e "$debian" ] || skip "no Debian's lighttpd"
+	for conf in nbdmux nbdmux-subpath; do
+		cat "$debian" "$ETC/lighttpd/$conf.conf" >whole.conf
+		lighttpd -tt -f whole.conf
+	done
+	cat "$debian" "$ETC/lighttpd/nbdmux.conf" >whole.conf
+	sed '/^server.max-read-idle/d' "$ETC/lighttpd/nbdmux-subpath.conf" \
+	    >>whole.conf
+	lighttpd -tt -f whole.conf
+}

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "http/guard.h"
 
@@ -93,7 +94,7 @@ open_locked(struct guard *g, int flags, struct stat *st)
 int
 guard_begin(struct guard *g, int dirfd, const char *address, struct diag *d)
 {
-	time_t now = time(NULL), due;
+	uint64_t now = clock_now(CLOCK_REALTIME), since, delay;
 	struct stat st;
 
 	*g = (struct guard) { .dirfd = dirfd, .fd = -1 };
@@ -103,14 +104,18 @@ guard_begin(struct guard *g, int dirfd, const char *address, struct diag *d)
 	if (open_locked(g, 0, &st) != 0)
 		return errno == ENOENT ? 0 :
 		    diag_errno(d, "cannot count failed logins");
-	if (st.st_mtime + GUARD_FORGET < now)
+	since = clock_number(&st.st_mtim);
+	/* A clock that was set back must not lock anybody out. */
+	if (since > now)
+		since = now;
+	if (now - since > GUARD_FORGET * CLOCK_SECOND)
 		return ftruncate(g->fd, 0) == 0 ? 0 :
 		    diag_errno(d, "cannot count failed logins");
-	due = st.st_mtime + (time_t)guard_delay((unsigned long long)st.st_size);
-	/* A clock that was set back must not lock anybody out. */
-	if (due - now > GUARD_MOST)
-		due = now + GUARD_MOST;
-	return due > now ? (int)(due - now) : 0;
+	delay = guard_delay((unsigned long long)st.st_size) * CLOCK_SECOND;
+	if (now - since >= delay)
+		return 0;
+	return (int)((delay - (now - since) + CLOCK_SECOND - 1) /
+	    CLOCK_SECOND);
 }
 
 int

@@ -6,7 +6,8 @@
 #	                        $URL is where the dashboard is; the values are in
 #	                        the program's environment
 #	stop_web
-#	get PATH, post PATH JSON, ...: curl; $status_code, $body, $headers
+#	ask, send               curl; $code and $body; what the program says of
+#	                        errors is in $DIR/nbdmux.log
 
 needs_http()
 {
@@ -38,6 +39,7 @@ END
 	sed -e "s|\":8082\"|\"127.0.0.1:$port\"|" \
 	    -e "s|/usr/lib/cgi-bin/|$NBDMUX_BIN/|" \
 	    -e "s|/var/lib/nbdmux/|$DATA/|" \
+	    -e "s|/var/log/lighttpd/|$DIR/|" \
 	    -e "s|/usr/share/nbdmux/www/|$BATS_TEST_DIRNAME/../etc/www/|" \
 	    "$BATS_TEST_DIRNAME/../etc/lighttpd/$conf"
 }
@@ -56,6 +58,7 @@ start_web()
 	[ "$conf" = nbdmux.conf ] || path=/nbdmux
 	WEB_PORT=$(free_port)
 	mkdir -p "$DIR/www"
+	: >"$DIR/nbdmux.log"
 	web_conf "$conf" "$WEB_PORT" "$@" >"$DIR/lighttpd.conf"
 	lighttpd -D -f "$DIR/lighttpd.conf" 3>&- >"$DIR/lighttpd.out" 2>&1 &
 	WEB=$!
@@ -74,7 +77,7 @@ stop_web()
 	kill "$WEB" 2>/dev/null
 	wait "$WEB" 2>/dev/null || true
 	WEB=
-	if grep -E "Sanitizer|runtime error" "$DIR/lighttpd.log"; then
+	if grep -E "Sanitizer|runtime error" "$DIR"/lighttpd.* "$DIR/nbdmux.log"; then
 		return 1
 	fi
 }
