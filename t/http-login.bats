@@ -15,6 +15,7 @@ teardown()
 {
 	stop_web
 	stop_daemon
+	[ -z "${OWN:-}" ] || rm -rf "$OWN"
 }
 
 start_locked()
@@ -266,4 +267,42 @@ failures()
 	grep -q 'id="file-error"' "$DIR/body"
 	ask -d "name=%ff" /admin/create_export
 	[ "$code" = 400 ]
+}
+
+@test "the web server's user needs the spool's group and nothing else" {
+	local group
+
+	[ "$(id -u)" = 0 ] || skip "only root can be another"
+	id www-data >/dev/null || skip "no www-data"
+	stop_daemon
+	OWN=$(mktemp -d /tmp/nbdmux-http.XXXXXX)
+	chmod 755 "$OWN"
+	mkdir "$OWN/bin"
+	cp "$NBDMUX_BIN/nbdmux.cgi" "$OWN/bin"
+	group=$(id -gn www-data)
+	DIR=$OWN
+	setup_dirs
+	install -d -m 2775 -g "$group" "$SPOOL" "$DATA"
+	start_daemon
+	truncate -s 1M "$DIR/a.img"
+	chmod 600 "$DIR/a.img"
+	: >"$DIR/lighttpd.log"
+	: >"$DIR/nbdmux.log"
+	chown www-data "$DIR/lighttpd.log" "$DIR/nbdmux.log"
+	echo "open sesame" >"$DIR/password"
+	chgrp "$group" "$DIR/password"
+	chmod 640 "$DIR/password"
+	echo "admin-password-file = $DIR/password" >>"$NBDMUX_CONF"
+	WEB_USER=www-data NBDMUX_BIN=$OWN/bin start_web
+	post x -H "Authorization: Bearer open sesame"
+	[ "$code" = 200 ]
+	is '.status == "ready"'
+	login
+	[ "$(stat -c '%U %a' "$DATA/http/secret")" = "www-data 600" ]
+	send DELETE /exports/x "" -b "$cookie"
+	[ "$code" = 204 ]
+	run "$NBDMUX_BIN/nbdmux.cgi" --check
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"ok       user: checked as www-data"* ]]
 }

@@ -19,6 +19,8 @@ take(struct form *f, const struct jsonbody_field *field, const json_t *value,
 		    field->boolean ? "true or false" : "a string");
 	text = !field->boolean ? json_string_value(value) :
 	    json_is_true(value) ? "yes" : "no";
+	if (text == NULL)
+		return diag_set(d, "\"%s\" cannot be read", field->name);
 	len = strlen(text) + 1;
 	f->fields[f->count].name = field->name;
 	f->fields[f->count++].value = memcpy(*at, text, len);

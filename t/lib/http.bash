@@ -5,6 +5,7 @@
 #	start_web [CONF [NAME=VALUE...]]
 #	                        $URL is where the dashboard is; the values are in
 #	                        the program's environment
+#	                        $WEB_USER is who it becomes, if set
 #	stop_web
 #	ask, send               curl; $code and $body; what the program says of
 #	                        errors is in $DIR/nbdmux.log
@@ -36,6 +37,7 @@ server.http-parseopts = ( "url-normalize-unreserved" => "enable",
 	"url-path-2f-decode" => "enable", "url-path-dotseg-remove" => "enable" )
 setenv.set-environment = ( $env )
 END
+	[ -z "${WEB_USER:-}" ] || echo "server.username = \"$WEB_USER\""
 	sed -e "s|\":8082\"|\"127.0.0.1:$port\"|" \
 	    -e "s|/usr/lib/cgi-bin/|$NBDMUX_BIN/|" \
 	    -e "s|/var/lib/nbdmux/|$DATA/|" \
@@ -58,7 +60,7 @@ start_web()
 	[ "$conf" = nbdmux.conf ] || path=/nbdmux
 	WEB_PORT=$(free_port)
 	mkdir -p "$DIR/www"
-	: >"$DIR/nbdmux.log"
+	[ -e "$DIR/nbdmux.log" ] || : >"$DIR/nbdmux.log"
 	web_conf "$conf" "$WEB_PORT" "$@" >"$DIR/lighttpd.conf"
 	lighttpd -D -f "$DIR/lighttpd.conf" 3>&- >"$DIR/lighttpd.out" 2>&1 &
 	WEB=$!
