@@ -10,10 +10,12 @@
 int
 program_find(char path[PATH_MAX], const char *name, struct diag *d)
 {
-	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash;
 
-	path[n > 0 ? n : 0] = '\0';
+	self[n > 0 ? n : 0] = '\0';
+	strlcpy(path, self, PATH_MAX);
 	slash = strrchr(path, '/');
 	if (slash == NULL)
 		return diag_errno(d, "cannot find %s: /proc/self/exe", name);

@@ -14,6 +14,7 @@
 #include "loop/workers.h"
 
 #define READ_TOGETHER 32768u /* bytes */
+#define READ_PATIENCE (2 * CLOCK_MS)
 
 static void
 host_acquire(void *arg, const char *name, size_t len, bool join)
@@ -48,6 +49,38 @@ io_work(struct job *list)
 	}
 }
 
+static void
+add_work(struct io *io, enum work kind, void (*run)(struct job *))
+{
+	struct conn *c = session_io_arg(io);
+
+	io->job.run = run;
+	workers_add(c->loop->server->workers, &io->job,
+	    (uintptr_t)io->backend, kind);
+}
+
+/*
+ * Small reads come to one worker together because the disk has been asked for
+ * all of them.  When one has to wait for long that was not so, or the disk is
+ * slow: the others get workers of their own.
+ */
+static void
+read_work(struct job *list)
+{
+	uint64_t patience = clock_now(CLOCK_MONOTONIC) + READ_PATIENCE;
+	struct job *job;
+
+	while ((job = list) != NULL && clock_now(CLOCK_MONOTONIC) < patience) {
+		list = job->next;
+		job->next = NULL;
+		io_work(job);
+	}
+	while ((job = list) != NULL) {
+		list = job->next;
+		add_work(CONTAINER(job, struct io, job), WORK_ALONE, io_work);
+	}
+}
+
 /* Long reads gain from waiting side by side, and nothing from company. */
 static enum work
 kind_of(const struct io *io)
@@ -67,12 +100,11 @@ kind_of(const struct io *io)
 static void
 host_work(void *arg, struct backend *b, struct io *io)
 {
-	struct conn *c = arg;
+	enum work kind = kind_of(io);
 
+	(void)arg; /* the io's owner knows */
 	io->backend = b;
-	io->job.run = io_work;
-	workers_add(c->loop->server->workers, &io->job, (uintptr_t)b,
-	    kind_of(io));
+	add_work(io, kind, kind == WORK_READS ? read_work : io_work);
 }
 
 static void
