@@ -299,7 +299,7 @@ tries again at 20"* ]]
 	wait_for 10 curl_ok "$port"
 	printf '[export]\nsource = http://127.0.0.1:%s/a.img\n' "$port" >"$SPOOL/b.ini"
 	for i in {1..6}; do
-		timeout -s KILL 0.0$i nbdmux-fetch -q b || true
+		timeout -s KILL 0.0"$i" nbdmux-fetch -q b || true
 	done
 	nbdmux-add a "http://127.0.0.1:$port/a.img"
 	served a "$WEB/a.img"

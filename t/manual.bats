@@ -349,7 +349,7 @@ for file in glob.glob(sys.argv[1] + "/*/*.c"):
 		events |= set(re.findall(r"^[^\"]*\"([a-z]+)\"", call))
 print("\n".join(sorted(events)))' "$SRC" >source
 	manual members "$MAN/nbdmuxd.8" Log >page
-	agree page source
+	agree listed source
 }
 
 @test "a reader that knows nbdmux-state(5) alone finds the counters and the clients" {
@@ -452,13 +452,13 @@ assert len(clients) == 1 and seen["clients"] == clients, (seen, clients)'
 	local page=$MAN/nbdmux-events.8
 
 	sed -n '/^The events, with/,/^Who was refused/p' "$page" |
-	    sed -n 's/^\.It Sy //p' | tr -d ' ' | tr ',' '\n' | sort >page
+	    sed -n 's/^\.It Sy //p' | tr -d ' ' | tr ',' '\n' | sort >listed
 	# The configuration has keys of such names.
 	grep -hoE --exclude=config.c \
 	    '"(export|client|server|fetch|login|setting)(-[a-z]+)+"' "$SRC"/*/*.c >quoted
 	grep -hoE '"login"' "$SRC/http/login.c" >>quoted
 	tr -d '"' <quoted | sort -u >source
-	agree page source
+	agree listed source
 }
 
 @test "the examples of nbdmux-export(5) and nbdmux-state(5) work" {

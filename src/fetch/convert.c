@@ -85,7 +85,7 @@ run(const struct convert *c, char *const argv[], int which, struct buf *out,
 	enum convert_result result;
 	int fd = -1, status = 0, error;
 	char shown[400];
-	pid_t pid;
+	pid_t pid = 0;
 
 	error = spawn(argv, which, &fd, &pid);
 	if (error == ENOENT) {

@@ -24,7 +24,7 @@ lower(char *dst, const char *sum)
 {
 	size_t i;
 
-	for (i = 0; sum[i] != '\0' && i < DIGEST_SIZE - 1; i++)
+	for (i = 0; i < DIGEST_SIZE - 1 && sum[i] != '\0'; i++)
 		dst[i] = sum[i] >= 'A' && sum[i] <= 'F' ? sum[i] + 32 : sum[i];
 	dst[i] = '\0';
 }

