@@ -318,7 +318,10 @@ no_foreign_threads()
 	mv "$DIR/faults.new" "$DIR/faults"
 	echo "preadv2 EAGAIN */image" >>"$DIR/faults"
 	live many_slow_reads count=20
-	[ "$(ls "/proc/$DAEMON/task" | wc -l)" -eq 10 ]
+	# One image has three quarters of them.
+	threads=$(ls "/proc/$DAEMON/task" | wc -l)
+	[ "$threads" -ge 9 ]
+	[ "$threads" -le 10 ]
 }
 
 @test "an idle daemon sleeps until the next rescan" {
