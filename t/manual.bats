@@ -348,7 +348,7 @@ for file in glob.glob(sys.argv[1] + "/*/*.c"):
 			open(file).read(), re.S):
 		events |= set(re.findall(r"^[^\"]*\"([a-z]+)\"", call))
 print("\n".join(sorted(events)))' "$SRC" >source
-	manual members "$MAN/nbdmuxd.8" Log >page
+	manual members "$MAN/nbdmuxd.8" Log >listed
 	agree listed source
 }
 
