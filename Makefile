@@ -25,7 +25,7 @@ PKG       := $(shell pkg-config --cflags libbsd inih 2>/dev/null)
 ALL_CPPFLAGS = -Isrc -D_GNU_SOURCE -DNBDMUX_VERSION='"$(VERSION)"' $(PKG) $(CPPFLAGS)
 ALL_CFLAGS   = -std=gnu11 $(WARN) $(HARDEN) -pthread $(CFLAGS)
 ALL_LDFLAGS  = $(HARDEN_LD) -pthread $(LDFLAGS)
-LDLIBS       = -lev -lbsd -linih -lm
+LDLIBS       = -lev -lbsd -lmd -linih -lm
 
 # GnuTLS is taken where pkg-config finds it; TLS=no does without (in a BUILD of
 # its own: objects of both do not mix).

@@ -7,9 +7,7 @@
 #include <unistd.h>
 
 #include "http/artifacts.h"
-
-static const char *const files[] = { "vmlinuz", "initrd", "manifest.json" };
-#define FILES (sizeof(files) / sizeof(*files))
+#include "spool/netboot.h"
 
 int
 artifacts_open(const struct http *h)
@@ -21,34 +19,13 @@ artifacts_open(const struct http *h)
 	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static void
-path_of(char *path, size_t size, const char *name, const char *file)
-{
-	snprintf(path, size, "%s/%s", name, file);
-}
-
-bool
-artifacts_ready(int artifactsfd, const char *name)
-{
-	char path[ROUTE_ARG_SIZE + 32];
-
-	if (artifactsfd == -1)
-		return false;
-	for (size_t i = 0; i < FILES; i++) {
-		path_of(path, sizeof(path), name, files[i]);
-		if (faccessat(artifactsfd, path, R_OK, 0) != 0)
-			return false;
-	}
-	return true;
-}
-
 static int
 open_one(int dirfd, const char *name, const char *file, struct stat *st)
 {
 	char path[ROUTE_ARG_SIZE + 32];
 	int fd;
 
-	path_of(path, sizeof(path), name, file);
+	snprintf(path, sizeof(path), "%s/%s", name, file);
 	fd = openat(dirfd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
 	    O_CLOEXEC);
 	if (fd != -1 && fstat(fd, st) == 0 && S_ISREG(st->st_mode))
@@ -66,11 +43,11 @@ artifacts_show(struct http *h)
 	struct stat st;
 	size_t i = 0;
 
-	while (i < FILES && strcmp(files[i], file) != 0)
+	while (i < NETBOOT_FILES && strcmp(netboot_names[i], file) != 0)
 		i++;
-	if (i < FILES && name_valid(name) &&
+	if (i < NETBOOT_FILES && name_valid(name) &&
 	    (dirfd = artifacts_open(h)) != -1) {
-		fd = open_one(dirfd, name, files[i], &st);
+		fd = open_one(dirfd, name, netboot_names[i], &st);
 		close(dirfd);
 	}
 	if (fd == -1) {

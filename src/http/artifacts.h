@@ -10,7 +10,4 @@
 /* The directory, or -1. */
 int artifacts_open(const struct http *h);
 
-/* Whether all that belongs to an export is there. */
-bool artifacts_ready(int artifactsfd, const char *name);
-
 #endif

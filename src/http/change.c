@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/keys.h"
-#include "base/text.h"
 #include "http/change.h"
 #include "http/exports.h"
 #include "http/jsonbody.h"
@@ -42,39 +41,6 @@ wrong(struct diag *d, const char *field)
 
 /* --- a file --------------------------------------------------------------- */
 
-static bool
-is_below(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return strncmp(path, dir, len) == 0 &&
-	    (len == 1 || path[len] == '/');
-}
-
-/*
- * Said here for whoever asks; the daemon, which may see more than we do, is
- * who enforces it.
- */
-static bool
-in_image_dirs(const char *list, const char *path)
-{
-	char real[PATH_MAX], dir[PATH_MAX], item[PATH_MAX];
-	const char *cursor = list, *one;
-	size_t len;
-
-	if (list == NULL || realpath(path, real) == NULL)
-		return list == NULL || errno == EACCES;
-	while ((one = text_item(&cursor, &len)) != NULL) {
-		if (len >= sizeof(item))
-			continue;
-		memcpy(item, one, len);
-		item[len] = '\0';
-		if (realpath(item, dir) != NULL && is_below(real, dir))
-			return true;
-	}
-	return false;
-}
-
 /* What we may not read the daemon may; it will say so if not. */
 static bool
 unreadable(const char *path)
@@ -91,7 +57,7 @@ check_file(const struct http *h, const char *file, struct diag *d)
 	}
 	if (!unreadable(file) && source_look(file, false, d) != 0)
 		return wrong(d, "file");
-	if (in_image_dirs(h->config.image_dirs, file))
+	if (source_within(h->config.image_dirs, file))
 		return 200;
 	diag_set(d, "%s is in none of the directories that images must be in "
 	    "(image-dirs)", file);

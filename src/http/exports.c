@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "http/artifacts.h"
 #include "http/exports.h"
+#include "spool/netboot.h"
 #include "tool/uri.h"
 
 /* --- one of them ---------------------------------------------------------- */
@@ -152,6 +153,7 @@ exports_record(struct json *j, const struct exports_view *v,
     const struct listing_row *r)
 {
 	const struct state_export *s = &r->state;
+	char ref[PATH_MAX];
 
 	json_open(j, NULL, '{');
 	json_string(j, "name", r->name);
@@ -162,9 +164,9 @@ exports_record(struct json *j, const struct exports_view *v,
 	put_source(j, r);
 	put_progress(j, r);
 	json_number(j, "nbd_port", v->port);
-	json_null(j, "netboot_ref");
-	json_bool(j, "netboot_ready", artifacts_ready(v->artifactsfd,
-	    r->name));
+	json_string(j, "netboot_ref", netboot_ref(v->artifactsfd, r->name, ref,
+	    sizeof(ref)) ? ref : NULL);
+	json_bool(j, "netboot_ready", netboot_ready(v->artifactsfd, r->name));
 	json_string(j, "image", s->image);
 	json_string(j, "mode", mode_names[s->mode]);
 	json_number(j, "size", s->size);

@@ -2,37 +2,25 @@
  * ipxe: GET /ipxe/NAME, a script that boots an export by the kernel and
  * initial RAM disk of its artifacts.
  */
-#include <string.h>
+#include <limits.h>
+#include <stdio.h>
 
-#include "http/artifacts.h"
 #include "http/exports.h"
+#include "spool/netboot.h"
+#include "tool/ipxe.h"
 
-/* Names and hosts were checked: nothing in them ends a line or a word. */
 static void
 script(struct http *h, const struct exports_view *v,
     const struct listing_row *r)
 {
 	const struct request *q = &h->request;
-	FILE *out = answer_begin(&h->answer, 200, ANSWER_TEXT);
-	char host[REQUEST_HOST_SIZE];
+	char host[REQUEST_HOST_SIZE], base[2 * REQUEST_HOST_SIZE + PATH_MAX];
+	struct ipxe x = { .base = base, .host = host, .port = v->port };
 
 	request_hostname(q, host, sizeof(host));
-	fprintf(out, "#!ipxe\n"
-	    "# %s, generation %llu\n"
-	    "set base %s://%s%s/artifacts/%s\n"
-	    "set nbd nbd://%s%s%s:%u/%s\n", r->name,
-	    (unsigned long long)r->state.generation,
-	    q->https ? "https" : "http", q->host, q->base, r->name,
-	    strchr(host, ':') != NULL ? "[" : "", host,
-	    strchr(host, ':') != NULL ? "]" : "", v->port, r->name);
-	fputs("kernel ${base}/vmlinuz initrd=initrd nbdmux=${nbd} "
-	    "bty.nbd=${nbd} ", out);
-	fprintf(out, "bty.image=%s ip=dhcp || goto failed\n", r->name);
-	fputs("initrd ${base}/initrd || goto failed\n"
-	    "boot || goto failed\n"
-	    ":failed\n"
-	    "echo nbdmux: it does not boot; a shell follows\n"
-	    "shell\n", out);
+	snprintf(base, sizeof(base), "%s://%s%s", q->https ? "https" : "http",
+	    q->host, q->base);
+	ipxe_write(answer_begin(&h->answer, 200, ANSWER_TEXT), &x, r);
 }
 
 void
@@ -53,7 +41,7 @@ ipxe_show(struct http *h)
 	else if (h->request.host[0] == '\0')
 		http_error(h, 400, "the request has no Host, which the "
 		    "script is to name");
-	else if (!artifacts_ready(v.artifactsfd, name))
+	else if (!netboot_ready(v.artifactsfd, name))
 		http_error(h, 404, "%s has no artifacts to boot from", name);
 	else
 		script(h, &v, r);

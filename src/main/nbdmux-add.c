@@ -2,6 +2,10 @@
 #include "spool/name.h"
 #include "tool/add.h"
 #include "tool/options.h"
+#include "tool/source.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 enum { OPTION_RAW = 256, OPTION_CHECK, OPTION_TIMEOUT, OPTION_JSON,
 	OPTION_NO_WAIT };
@@ -32,10 +36,31 @@ set(struct options *o, struct add *a, const char *key, const char *value)
 	return OPTIONS_BAD;
 }
 
+/* The entry has absolute paths, the command line may be short. */
+static int
+set_path(struct options *o, struct add *a, const char *key)
+{
+	struct diag d;
+	char *path;
+	int rc;
+
+	if (optarg[0] == '\0')
+		return set(o, a, key, optarg);
+	path = source_absolute(optarg, &d);
+	if (path == NULL) {
+		options_wrong(o, "--%s: %s", key, d.text);
+		return OPTIONS_BAD;
+	}
+	rc = set(o, a, key, path);
+	free(path);
+	return rc;
+}
+
 static int
 one(struct options *o, struct add *a, int c)
 {
 	struct diag d;
+	const char *key;
 
 	switch (c) {
 	case 'w':
@@ -62,7 +87,10 @@ one(struct options *o, struct add *a, int c)
 		options_wrong(o, "--timeout: %s", d.text);
 		return OPTIONS_BAD;
 	default:
-		return set(o, a, o->rows[c - OPTIONS_KEY].name, optarg);
+		key = o->rows[c - OPTIONS_KEY].name;
+		if (strcmp(key, "kernel") == 0 || strcmp(key, "initrd") == 0)
+			return set_path(o, a, key);
+		return set(o, a, key, optarg);
 	}
 }
 

@@ -17,6 +17,9 @@
 #define BLOCK_PREFERRED 4096
 #define BLOCK_MAX (32 * 1024 * 1024)
 
+/* Of x86's 2048, less what is added for the export. */
+#define CMDLINE_MAX 1536
+
 const char *const mode_names[] = { "ro", "rw", "cow", NULL };
 
 const char *const record_tls_names[] = { "optional", "require", NULL };
@@ -46,10 +49,52 @@ show(char dst[SHOWN], const char *value)
 }
 
 static int
-check_image(const char *value, struct diag *d)
+check_path(const char *value, struct diag *d)
 {
 	char shown[SHOWN];
 	size_t len = strlen(value);
+
+	if (value[0] != '/')
+		return diag_set(d, "\"%s\" is not an absolute path; write the "
+		    "whole path, beginning with /", show(shown, value));
+	if (len >= PATH_MAX)
+		return diag_set(d, "the path has %zu bytes; the most is %d",
+		    len, PATH_MAX - 1);
+	return 0;
+}
+
+/*
+ * It becomes a part of a script for iPXE, which knows no quotes: some words
+ * are its own wherever they stand.
+ */
+static int
+check_cmdline(const char *value, struct diag *d)
+{
+	size_t len = strlen(value), n;
+
+	if (len > CMDLINE_MAX)
+		return diag_set(d, "the command line has %zu bytes; kernels "
+		    "take at most %d with what is added to it", len,
+		    CMDLINE_MAX);
+	if (strstr(value, "${") != NULL)
+		return diag_set(d, "\"${\" is a variable to iPXE; it cannot "
+		    "stand in a command line");
+	for (const char *word = value; *word != '\0'; word += n) {
+		word += strspn(word, " \t");
+		n = strcspn(word, " \t");
+		if (word[0] == '#' || (n == 2 && (strncmp(word, "||", 2) == 0 ||
+		    strncmp(word, "&&", 2) == 0)))
+			return diag_set(d, "the word \"%.*s\" ends a command "
+			    "of iPXE; it cannot stand in a command line",
+			    n > 40 ? 40 : (int)n, word);
+	}
+	return 0;
+}
+
+static int
+check_image(const char *value, struct diag *d)
+{
+	char shown[SHOWN];
 
 	if (url_is(value))
 		return diag_set(d, "\"%s\" is an address, not a path; write "
@@ -61,13 +106,7 @@ check_image(const char *value, struct diag *d)
 			    "supported yet; write the absolute path of a file "
 			    "or block device", show(shown, value),
 			    image_kinds[i].what);
-	if (value[0] != '/')
-		return diag_set(d, "\"%s\" is not an absolute path; write the "
-		    "whole path, beginning with /", show(shown, value));
-	if (len >= PATH_MAX)
-		return diag_set(d, "the path has %zu bytes; the most is %d",
-		    len, PATH_MAX - 1);
-	return 0;
+	return check_path(value, d);
 }
 
 static int
@@ -215,17 +254,23 @@ const struct key record_keys[] = {
 	    .flags = KEY_BESIDE,
 	    .choices = record_content_names, .arg = "FORMAT",
 	    .help = "what is fetched, by default as its bytes say" },
+	{ .name = "kernel", .type = KEY_STRING,
+	    .offset = offsetof(struct record, kernel),
+	    .check = check_path, .flags = KEY_FILLED | KEY_BESIDE,
+	    .arg = "PATH", .help = "kernel that boots with the image" },
+	{ .name = "initrd", .type = KEY_STRING,
+	    .offset = offsetof(struct record, initrd),
+	    .check = check_path, .flags = KEY_FILLED | KEY_BESIDE,
+	    .arg = "PATH", .help = "initial RAM disk that boots with the image" },
+	{ .name = "cmdline", .type = KEY_STRING,
+	    .offset = offsetof(struct record, cmdline),
+	    .check = check_cmdline, .flags = KEY_FILLED | KEY_BESIDE |
+	    KEY_UTF8, .arg = "TEXT", .help = "more for the kernel's command line" },
 
 	{ .name = "partition", .flags = KEY_LATER, .arg = "NUMBER|root",
 	    .help = "serve only this partition of the image" },
 	{ .name = "alias", .flags = KEY_LATER, .arg = "NAME",
 	    .help = "serve another export under this name" },
-	{ .name = "kernel", .flags = KEY_LATER, .arg = "PATH",
-	    .help = "kernel that boots with the image" },
-	{ .name = "initrd", .flags = KEY_LATER, .arg = "PATH",
-	    .help = "initial RAM disk that boots with the image" },
-	{ .name = "cmdline", .flags = KEY_LATER, .arg = "TEXT",
-	    .help = "the kernel's command line" },
 	{ .name = "expires", .flags = KEY_LATER, .arg = "TIME",
 	    .help = "when the export removes itself" },
 	{ 0 }
@@ -344,6 +389,10 @@ record_check(const struct record *r, struct diag *d)
 		return diag_set(d, "\"%s\" is of what is fetched, and there "
 		    "is no source; write source = and a URL", r->sha256 != NULL
 		    ? "sha256" : r->sha512 != NULL ? "sha512" : "format");
+	if ((r->kernel == NULL) != (r->initrd == NULL))
+		return diag_set(d, "there is a%s; write both, or none, for "
+		    "they boot together", r->kernel != NULL ? " kernel and no "
+		    "initrd" : "n initrd and no kernel");
 	record_blocks(r, &b);
 	return check_blocks(&b, d);
 }

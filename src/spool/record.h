@@ -31,6 +31,8 @@ struct record {
 	char *sha256, *sha512; /* of the download: hexadecimal, or where the
 	                        * list is; NULL: not checked */
 	unsigned format;       /* enum record_content, of the download */
+	char *kernel, *initrd; /* absolute paths: both or none */
+	char *cmdline;         /* for the kernel, after what boots the export */
 };
 
 

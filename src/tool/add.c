@@ -11,6 +11,7 @@
 #include "spool/state.h"
 #include "spool/url.h"
 #include "tool/addpriv.h"
+#include "tool/kernel.h"
 #include "tool/source.h"
 #include "tool/tell.h"
 #include "tool/uri.h"
@@ -208,6 +209,22 @@ image_is_newer(const struct adding *a)
 	    (uint64_t)st.st_ctim.tv_sec >= a->sub.state.since;
 }
 
+/* What boots it, now that the entry stays. */
+static int
+publish(struct adding *a, enum answer answer)
+{
+	uint64_t generation = a->sub.state.generation;
+
+	if (config_data(&a->tool->places, &a->error) == 0 &&
+	    kernel_publish(a->tool, a->add->name, &a->add->record, generation,
+	    &a->error) == 0)
+		return 0;
+	diag_prefix(&a->error, "%s is in the spool, but what boots it is not "
+	    "published", a->add->name);
+	tell(a, answer);
+	return -1;
+}
+
 static int
 carry_out(struct adding *a)
 {
@@ -226,6 +243,9 @@ carry_out(struct adding *a)
 	    (answer == ANSWER_READY && a->add->record.source == NULL &&
 	    image_is_newer(a))))
 		answer = ask_again(a, answer, &a->error);
+	if (answer != ANSWER_REFUSED && answer != ANSWER_OTHER &&
+	    publish(a, answer) != 0)
+		return add_trouble(a, TOOL_FAILED, a->word);
 	return conclude(a, answer);
 }
 
@@ -266,7 +286,8 @@ prepare(struct tool *t, struct add *add, struct diag *d)
 		add->record.image = source_absolute(add->image, d);
 	if (add->record.image == NULL && add->record.source == NULL)
 		return -1;
-	if (add->record.source != NULL && url_check(add->image, d) != 0)
+	if ((add->record.source != NULL && url_check(add->image, d) != 0) ||
+	    kernel_look(t, &add->record, d) != 0)
 		return -1;
 	buf_init(&text, RECORD_FILE_MAX);
 	result = record_format(&add->record, &text, d);

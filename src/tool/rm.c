@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "spool/config.h"
 #include "spool/fetched.h"
+#include "spool/netboot.h"
 #include "spool/publish.h"
 #include "spool/state.h"
 #include "tool/removal.h"
@@ -75,6 +76,21 @@ remove_images(struct removal *r)
 			tool_say(r->tool, "what was fetched for %s stays: %s",
 			    t->name, d.text);
 	view_free(view);
+}
+
+/* Nor is anybody to boot them; also what an entry has left behind. */
+static void
+remove_netboot(struct removal *r)
+{
+	struct diag d = { "" };
+
+	if (config_data(&r->tool->places, &d) != 0)
+		return; /* remove_images() has said so */
+	for EACH(r, t)
+		if (t->status != TOOL_FAILED && netboot_remove(
+		    &r->tool->places, t->name, false, &d) == -1)
+			tool_say(r->tool, "what boots %s stays: %s", t->name,
+			    d.text);
 }
 
 static void
@@ -175,6 +191,7 @@ carry_out(struct removal *r)
 	for EACH(r, t)
 		remove_one(r, t);
 	remove_images(r);
+	remove_netboot(r);
 	if (r->server.pid != 0)
 		removal_follow(r);
 	remove_markers(r);

@@ -4,11 +4,13 @@
 #include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "tool/source.h"
 
 /*
@@ -166,6 +168,35 @@ source_look(const char *path, bool raw, struct diag *d)
 }
 
 /* --- paths ---------------------------------------------------------------- */
+
+static bool
+is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(path, dir, len) == 0 &&
+	    (len == 1 || path[len] == '/');
+}
+
+bool
+source_within(const char *list, const char *path)
+{
+	char real[PATH_MAX], dir[PATH_MAX], item[PATH_MAX];
+	const char *cursor = list, *one;
+	size_t len;
+
+	if (list == NULL || realpath(path, real) == NULL)
+		return list == NULL || errno == EACCES;
+	while ((one = text_item(&cursor, &len)) != NULL) {
+		if (len >= sizeof(item))
+			continue;
+		memcpy(item, one, len);
+		item[len] = '\0';
+		if (realpath(item, dir) != NULL && is_below(real, dir))
+			return true;
+	}
+	return false;
+}
 
 /* "memory:1G", "nbd://host/x": a scheme, and no file of that name. */
 static bool

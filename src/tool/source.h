@@ -26,6 +26,13 @@ int source_look(const char *path, bool raw, struct diag *d);
 /* The format that the first bytes look like ("qcow2"), or NULL. */
 const char *source_format(const void *head, size_t len);
 
+/*
+ * Whether a file is in one of the directories of the list, wherever links
+ * lead (NULL: anywhere).  Said for whoever asks, who hears it early; for
+ * images it is the daemon, which may see more, that enforces it.
+ */
+bool source_within(const char *list, const char *path);
+
 #define SOURCE_HEAD 128 /* bytes that source_format() wants */
 
 #endif

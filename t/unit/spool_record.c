@@ -227,7 +227,7 @@ TEST(what_is_to_be_fetched_is_checked)
 TEST(keys_of_later_versions_are_refused_by_name)
 {
 	static const char *const later[] = { "partition", "alias",
-		"kernel", "initrd", "cmdline", "expires" };
+		"expires" };
 	char lines[256], why[256];
 
 	for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++) {
@@ -237,6 +237,28 @@ TEST(keys_of_later_versions_are_refused_by_name)
 		    "yet", later[i]);
 		CHECK_STR(refused(lines), why);
 	}
+}
+
+TEST(kernel_and_initrd_come_together)
+{
+	CHECK(strstr(refused("image = /a\nkernel = /k\n"),
+	    "a kernel and no initrd") != NULL);
+	CHECK(strstr(refused("image = /a\ninitrd = /k\n"),
+	    "an initrd and no kernel") != NULL);
+	CHECK(strstr(refused("image = /a\nkernel = k\ninitrd = /i\n"),
+	    "not an absolute path") != NULL);
+}
+
+TEST(a_command_line_has_nothing_that_ipxe_takes_as_its_own)
+{
+	CHECK(strstr(refused("image = /a\ncmdline = a || b\n"), "\"||\"") !=
+	    NULL);
+	CHECK(strstr(refused("image = /a\ncmdline = && a\n"), "\"&&\"") !=
+	    NULL);
+	CHECK(strstr(refused("image = /a\ncmdline = a #b c\n"), "\"#b\"") !=
+	    NULL);
+	CHECK(strstr(refused("image = /a\ncmdline = a=${b}\n"), "${") !=
+	    NULL);
 }
 
 TEST(an_unknown_key_names_the_nearest)
@@ -456,6 +478,8 @@ main(void)
 	RUN(a_source_is_as_good_as_an_image);
 	RUN(what_is_to_be_fetched_is_checked);
 	RUN(keys_of_later_versions_are_refused_by_name);
+	RUN(kernel_and_initrd_come_together);
+	RUN(a_command_line_has_nothing_that_ipxe_takes_as_its_own);
 	RUN(an_unknown_key_names_the_nearest);
 	RUN(addresses_and_networks_are_strict);
 	RUN(what_is_written_reads_back_the_same);

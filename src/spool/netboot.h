@@ -1,0 +1,65 @@
+/*
+ * netboot: DATA/artifacts/NAME, the files that boot an export: vmlinuz, initrd
+ * and manifest.json.  They are replaced together, by the exchange of a
+ * directory that is complete and on the disk.  A mark in it says that we made
+ * it and of what; what has no mark is an operator's own and stays.
+ */
+#ifndef SPOOL_NETBOOT_H
+#define SPOOL_NETBOOT_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+#include "spool/name.h"
+#include "spool/places.h"
+
+enum netboot_file { NETBOOT_KERNEL, NETBOOT_INITRD, NETBOOT_MANIFEST };
+#define NETBOOT_FILES 3
+extern const char *const netboot_names[NETBOOT_FILES];
+
+#define NETBOOT_KEYS "keys" /* the mark: made of the entry's keys */
+#define NETBOOT_BUNDLE "bundle " /* and a reference to a bundle */
+
+/* Whether all of them are there, and what bundle they are of: true and ref
+ * (cut to size), or false.  artifactsfd is DATA/artifacts, or -1. */
+bool netboot_ready(int artifactsfd, const char *name);
+bool netboot_ref(int artifactsfd, const char *name, char *ref, size_t size);
+
+/* A replacement that is being made. */
+struct netboot {
+	char name[NAME_SIZE];
+	char temporary[NAME_SIZE + 8];
+	int artifactsfd; /* locked meanwhile */
+	int dirfd;       /* the new directory */
+};
+
+/*
+ * Begin: 0, or -1 with d set (n need not be ended then).  Waits for whoever
+ * else is at it.  What a dead one has left is removed.
+ */
+int netboot_begin(struct netboot *n, const struct places *p, const char *name,
+    struct diag *d);
+
+/* An empty file for writing in the new directory, or -1 with d set. */
+int netboot_create(struct netboot *n, enum netboot_file file, struct diag *d);
+
+/* It is complete: to the disk with it.  Closes fd; 0, or -1 with d set. */
+int netboot_close(struct netboot *n, enum netboot_file file, int fd,
+    struct diag *d);
+
+/* All three are there: in place with them, and the mark.  0, or -1. */
+int netboot_commit(struct netboot *n, const char *mark, struct diag *d);
+
+/* In any case the last; without a commit nothing has happened. */
+void netboot_end(struct netboot *n);
+
+/*
+ * Remove what we made for an export; keys_only: unless it is of a bundle.
+ * 1 removed, 0 there was nothing of ours, -1 with d set.
+ */
+int netboot_remove(const struct places *p, const char *name, bool keys_only,
+    struct diag *d);
+
+#endif
