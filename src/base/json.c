@@ -14,22 +14,50 @@ utf8_length(const char *s, size_t left)
 	return 0;
 }
 
+/* Bytes that are written as they are. */
+static size_t
+plain_length(const char *s)
+{
+	size_t n = 0;
+
+	while (s[n] >= 0x20 && s[n] < 0x7f && s[n] != '"' && s[n] != '\\')
+		n++;
+	return n;
+}
+
+/* What is not plain; how many bytes it was. */
+static size_t
+quote_one(FILE *out, const char *s, size_t left)
+{
+	size_t n = utf8_length(s, left);
+
+	if (n == 0) {
+		fputs("\\ufffd", out);
+		return 1;
+	}
+	if (*s == '"' || *s == '\\')
+		fprintf(out, "\\%c", *s);
+	else if ((unsigned char)*s < 0x20 || *s == 0x7f)
+		fprintf(out, "\\u%04x", (unsigned char)*s);
+	else
+		fwrite(s, 1, n, out);
+	return n;
+}
+
+/* A listing of ten thousand exports has millions of bytes, nearly all plain. */
 static void
 quote(FILE *out, const char *s)
 {
 	size_t left = strlen(s), n;
 
 	fputc('"', out);
-	for (; left > 0; s += n, left -= n) {
-		if ((n = utf8_length(s, left)) == 0) {
-			fputs("\\ufffd", out);
-			n = 1;
-		} else if (*s == '"' || *s == '\\')
-			fprintf(out, "\\%c", *s);
-		else if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			fprintf(out, "\\u%04x", (unsigned char)*s);
-		else
-			fwrite(s, 1, n, out);
+	while (left > 0) {
+		n = plain_length(s);
+		fwrite(s, 1, n, out);
+		if (n == 0)
+			n = quote_one(out, s, left);
+		s += n;
+		left -= n;
 	}
 	fputc('"', out);
 }

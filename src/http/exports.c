@@ -192,7 +192,7 @@ exports_list(struct http *h)
 {
 	struct listing_source s;
 	struct exports_view v;
-	struct listing *l = http_listing(h, &s);
+	struct listing *l = http_listing(h, &s, NULL);
 	struct json j = { 0 };
 
 	if (l == NULL)
@@ -215,7 +215,7 @@ exports_answer(struct http *h, const char *name)
 {
 	struct listing_source s;
 	struct exports_view v;
-	struct listing *l = http_listing(h, &s);
+	struct listing *l = http_listing(h, &s, name);
 	const struct listing_row *r;
 	struct json j = { 0 };
 
@@ -268,7 +268,7 @@ void
 clients_list(struct http *h)
 {
 	struct listing_source s;
-	struct listing *l = http_listing(h, &s);
+	struct listing *l = http_listing(h, &s, NULL);
 	struct json j = { 0 };
 
 	if (l == NULL)

@@ -100,13 +100,14 @@ http_tell(struct http *h, const char *event, const char *reason)
 }
 
 struct listing *
-http_listing(struct http *h, struct listing_source *s)
+http_listing(struct http *h, struct listing_source *s, const char *name)
 {
 	struct listing *l;
 	struct diag d;
 
 	listing_begin(s, &h->tool);
-	l = listing_take(s, NULL, &d);
+	l = name != NULL ? listing_take_one(s, name, &d) :
+	    listing_take(s, NULL, &d);
 	if (l == NULL) {
 		listing_end(s);
 		http_error(h, 503, "%s", d.text);

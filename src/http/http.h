@@ -37,8 +37,12 @@ int http_run(struct http *h);
 int http_init(struct http *h);
 void http_free(struct http *h);
 
-/* Everything there is; NULL: it has been answered that this fails. */
-struct listing *http_listing(struct http *h, struct listing_source *s);
+/*
+ * Everything there is, or all about one export; NULL: it has been answered
+ * that this fails.
+ */
+struct listing *http_listing(struct http *h, struct listing_source *s,
+    const char *name);
 
 /* The first star of the route's pattern as an export's name; NULL: 404 said. */
 const char *http_name(struct http *h);

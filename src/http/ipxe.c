@@ -32,7 +32,7 @@ ipxe_show(struct http *h)
 	struct exports_view v;
 	struct listing *l;
 
-	if (name == NULL || (l = http_listing(h, &s)) == NULL)
+	if (name == NULL || (l = http_listing(h, &s, name)) == NULL)
 		return;
 	exports_open(&v, h, l);
 	r = exports_find(l, name);

@@ -6,7 +6,7 @@ void
 metrics_show(struct http *h)
 {
 	struct listing_source s;
-	struct listing *l = http_listing(h, &s);
+	struct listing *l = http_listing(h, &s, NULL);
 
 	if (l == NULL)
 		return;

@@ -80,7 +80,7 @@ fill(struct listing *l, struct listing_row *r)
 /* --- the names, from two sorted lists ------------------------------------- */
 
 struct merge {
-	char (*names)[NAME_SIZE]; /* of the state */
+	char (*names)[NAME_SIZE]; /* of the state, owned */
 	size_t nnames, at_name;
 	const struct view *view;
 	size_t at_entry;
@@ -104,14 +104,31 @@ next(struct merge *m, struct listing_row *r)
 	return true;
 }
 
+/* Those that the daemon may know: all, or this one. */
 static int
-merge(struct listing *l, struct diag *d)
+state_names(const struct listing *l, const char *only, struct merge *m,
+    struct diag *d)
+{
+	if (l->server.exportsfd == -1)
+		return 0;
+	if (only == NULL)
+		return state_list(l->server.exportsfd, &m->names, &m->nnames,
+		    d);
+	m->names = calloc(1, sizeof(*m->names));
+	if (m->names == NULL)
+		return diag_errno(d, "cannot list the exports");
+	strlcpy(m->names[0], only, sizeof(m->names[0]));
+	m->nnames = 1;
+	return 0;
+}
+
+static int
+merge(struct listing *l, const char *only, struct diag *d)
 {
 	struct merge m = { .view = l->view };
 	size_t room;
 
-	if (l->server.exportsfd != -1 && state_list(l->server.exportsfd,
-	    &m.names, &m.nnames, d) != 0)
+	if (state_names(l, only, &m, d) != 0)
 		return -1;
 	room = m.nnames + (l->view != NULL ? l->view->count : 0);
 	if ((l->rows = calloc(room + 1, sizeof(*l->rows))) == NULL) {
@@ -211,20 +228,36 @@ rate(struct listing *l, const struct listing *before)
 
 /* --- all of it ------------------------------------------------------------ */
 
+struct wanted {
+	const struct listing *before; /* NULL: none */
+	const char *only;             /* NULL: all names */
+};
+
+static int
+read_view(const struct tool *t, const struct wanted *w, struct view **view,
+    struct diag *d)
+{
+	int rc = w->only != NULL ?
+	    view_read_name(t->spoolfd, w->only, view, d) :
+	    view_read(t->spoolfd, w->before != NULL ? w->before->view : NULL,
+	    view, d);
+
+	return rc == 0 ? 0 : diag_prefix(d, "cannot read the spool %s",
+	    t->places.spool);
+}
+
 /* Without the spool there is still what the daemon says. */
 static int
 read_spool(struct listing_source *s, struct listing *l,
-    const struct listing *before, struct diag *d)
+    const struct wanted *w, struct diag *d)
 {
 	struct tool *t = s->tool;
 	int result;
 
 	tool_close(t);
 	result = tool_open_spool(t, false, d);
-	if (result == 0 && view_read(t->spoolfd, before != NULL ?
-	    before->view : NULL, &l->view, d) != 0)
-		result = diag_prefix(d, "cannot read the spool %s",
-		    t->places.spool);
+	if (result == 0)
+		result = read_view(t, w, &l->view, d);
 	if (result == 0)
 		return 0;
 	l->view_error = *d;
@@ -232,9 +265,8 @@ read_spool(struct listing_source *s, struct listing *l,
 	return l->server.pid != 0 ? 0 : -1;
 }
 
-struct listing *
-listing_take(struct listing_source *s, const struct listing *before,
-    struct diag *d)
+static struct listing *
+take(struct listing_source *s, const struct wanted *w, struct diag *d)
 {
 	struct listing *l = calloc(1, sizeof(*l));
 
@@ -243,7 +275,7 @@ listing_take(struct listing_source *s, const struct listing *before,
 		return NULL;
 	}
 	if (server_open(&l->server, s->tool, d) != 0 ||
-	    read_spool(s, l, before, d) != 0 || merge(l, d) != 0) {
+	    read_spool(s, l, w, d) != 0 || merge(l, w->only, d) != 0) {
 		listing_free(l);
 		return NULL;
 	}
@@ -251,8 +283,25 @@ listing_take(struct listing_source *s, const struct listing *before,
 	if (l->server.pid != 0)
 		read_counters(s, l);
 	count(l);
-	rate(l, before);
+	rate(l, w->before);
 	return l;
+}
+
+struct listing *
+listing_take(struct listing_source *s, const struct listing *before,
+    struct diag *d)
+{
+	struct wanted w = { .before = before };
+
+	return take(s, &w, d);
+}
+
+struct listing *
+listing_take_one(struct listing_source *s, const char *name, struct diag *d)
+{
+	struct wanted w = { .only = name };
+
+	return take(s, &w, d);
 }
 
 /* --- questions ------------------------------------------------------------ */

@@ -58,6 +58,10 @@ void listing_end(struct listing_source *s);
  */
 struct listing *listing_take(struct listing_source *s,
     const struct listing *before, struct diag *d);
+
+/* The same with one row at most: no other export's files are read. */
+struct listing *listing_take_one(struct listing_source *s, const char *name,
+    struct diag *d);
 void listing_free(struct listing *l); /* NULL is allowed */
 
 struct listing_row *listing_find(const struct listing *l, const char *name);
