@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/conf.h"
 #include "base/keys.h"
 #include "http/change.h"
 #include "http/exports.h"
@@ -55,6 +56,8 @@ check_file(const struct http *h, const char *file, struct diag *d)
 		diag_set(d, "\"%.200s\" is not an absolute path", file);
 		return wrong(d, "file");
 	}
+	if (conf_value_check(file, d) != 0)
+		return wrong(d, "file"); /* the entry could not name it */
 	if (!unreadable(file) && source_look(file, false, d) != 0)
 		return wrong(d, "file");
 	if (source_within(h->config.image_dirs, file))
@@ -67,16 +70,43 @@ check_file(const struct http *h, const char *file, struct diag *d)
 /* --- an address ----------------------------------------------------------- */
 
 static unsigned
-check_url(const struct http *h, const char *url, struct diag *d)
+check_allowed(const struct http *h, const char *field, const char *url,
+    struct diag *d)
 {
-	if (url_check(url, d) != 0)
-		return wrong(d, "src_url");
 	if (!h->auth.open || (h->config.fetch_from != NULL &&
 	    url_allowed(h->config.fetch_from, url)))
 		return 200;
-	diag_set(d, "src_url: nothing may be fetched from there: set an admin "
-	    "password, or name the beginning of the address in fetch-from");
+	diag_set(d, "%s: nothing may be fetched from there: set an admin "
+	    "password, or name the beginning of the address in fetch-from",
+	    field);
 	return 403;
+}
+
+/* A list of sums is fetched, too: one beside the source is as good as that. */
+static unsigned
+check_list(const struct http *h, const struct form *f, const char *field,
+    struct diag *d)
+{
+	const char *sum = get(f, field);
+
+	if (sum == NULL || record_is_sum(sum) ||
+	    (strpbrk(sum, "/%") == NULL && sum[0] != '.'))
+		return 200;
+	return check_allowed(h, field, sum, d);
+}
+
+static unsigned
+check_url(const struct http *h, const struct form *f, const char *url,
+    struct diag *d)
+{
+	unsigned status;
+
+	if (url_check(url, d) != 0)
+		return wrong(d, "src_url");
+	status = check_allowed(h, "src_url", url, d);
+	if (status == 200)
+		status = check_list(h, f, "sha256", d);
+	return status == 200 ? check_list(h, f, "sha512", d) : status;
 }
 
 /* --- adding --------------------------------------------------------------- */
@@ -136,7 +166,8 @@ take(const struct http *h, struct add *a, const struct form *f, struct diag *d)
 		return 400;
 	}
 	a->image = file != NULL ? file : url;
-	status = file != NULL ? check_file(h, file, d) : check_url(h, url, d);
+	status = file != NULL ? check_file(h, file, d) :
+	    check_url(h, f, url, d);
 	if (status == 200)
 		status = take_fields(a, f, d);
 	if (status == 200 && file != NULL && (a->record.sha256 != NULL ||

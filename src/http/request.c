@@ -134,10 +134,13 @@ request_same_origin(const struct request *r)
 		return false;
 	if (r->origin[0] == '\0')
 		return true;
-	/* The scheme is the proxy's, if there is one. */
+	/* What came in clear may have come to a proxy with TLS; not so the
+	 * other way round. */
 	host = strstr(r->origin, "://");
-	return host != NULL && r->host[0] != '\0' &&
-	    strcasecmp(host + 3, r->host) == 0;
+	if (host == NULL || (r->https &&
+	    strncasecmp(r->origin, "https:", 6) != 0))
+		return false;
+	return r->host[0] != '\0' && strcasecmp(host + 3, r->host) == 0;
 }
 
 char *

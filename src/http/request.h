@@ -35,7 +35,7 @@ void request_free(struct request *r);
 
 /*
  * The body, from fd.  0; or -1 with d set and the status that answers it: 413
- * when it is too long, 411 or 400.
+ * when it is too long, else 400 or 503.
  */
 int request_read(struct request *r, int fd, unsigned *status, struct diag *d);
 
