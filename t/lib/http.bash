@@ -5,7 +5,9 @@
 #	start_web [CONF [NAME=VALUE...]]
 #	                        $URL is where the dashboard is; the values are in
 #	                        the program's environment
-#	                        $WEB_USER is who it becomes, if set
+#	                        $WEB_USER is who it becomes, if set; with $WEB_TLS
+#	                        it speaks TLS, as the example says, with
+#	                        $WEB_TLS-cert.pem and $WEB_TLS-key.pem
 #	stop_web
 #	ask, send               curl; $code and $body; what the program says of
 #	                        errors is in $DIR/nbdmux.log
@@ -43,12 +45,14 @@ END
 	    -e "s|/var/lib/nbdmux/|$DATA/|" \
 	    -e "s|/var/log/lighttpd/|$DIR/|" \
 	    -e "s|/usr/share/nbdmux/www/|$BATS_TEST_DIRNAME/../etc/www/|" \
+	    ${WEB_TLS:+-e "s|/etc/lighttpd/nbdmux-|$WEB_TLS-|"} \
+	    ${WEB_TLS:+-e '/^#.*"mod_openssl"/s/#//' -e 's/#ssl\./ssl./'} \
 	    "$BATS_TEST_DIRNAME/../etc/lighttpd/$conf"
 }
 
 web_listens()
 {
-	curl -s -o /dev/null "http://127.0.0.1:$WEB_PORT/absent" ||
+	curl -sk -o /dev/null "http${WEB_TLS:+s}://127.0.0.1:$WEB_PORT/absent" ||
 	    ! kill -0 "$WEB" 2>/dev/null
 }
 
@@ -69,7 +73,7 @@ start_web()
 		cat "$DIR/lighttpd.out" "$DIR/lighttpd.log"
 		return 1
 	fi
-	URL=http://127.0.0.1:$WEB_PORT$path
+	URL=http${WEB_TLS:+s}://127.0.0.1:$WEB_PORT$path
 	export URL WEB WEB_PORT
 }
 
