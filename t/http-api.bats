@@ -279,7 +279,8 @@ old()
 	ask /metrics
 	[ "$code" = 200 ]
 	[[ $(header content-type) == "text/plain; version=0.0.4"* ]]
-	[[ $body == *'disk'* ]]
+	[[ $body == *'{export="disk"}'* ]]
+	/usr/bin/python3 -B "$BATS_TEST_DIRNAME/lib/prometheus.py" <"$DIR/body"
 	hold "$PORT" disk
 	ask /clients
 	is 'length == 1 and .[0].export == "disk" and .[0].current'
@@ -309,19 +310,44 @@ old()
 	[ "$code" = 404 ]
 }
 
-@test "programs for the Python nbdmux work as they are" {
-	export NBDMUX_ADMIN_PASSWORD=sesame
+@test "programs for the Python nbdmux work as they are, on every route" {
+	local method path
+
+	export NBDMUX_ADMIN_PASSWORD=sesame OLDCLIENT_LOG=$DIR/asked
 	start_web nbdmux.conf "NBDMUX_ADMIN_PASSWORD=sesame"
+	[ "$(old add disk "$DIR/a.img")" = "200 ready" ]
 	[ "$(old add disk "$DIR/a.img")" = "200 ready" ]
 	[ "$(old list)" = "disk ready $PORT" ]
 	[ "$(old show disk)" = ready ]
+	[[ $(old health) == [0-9]* ]]
+	mkdir -p "$DATA/artifacts/disk"
+	echo kernel | tee "$DATA/artifacts/disk/vmlinuz" >"$DATA/artifacts/disk/initrd"
+	echo '{"files": {}}' >"$DATA/artifacts/disk/manifest.json"
+	[ "$(old boot disk)" = "['files']" ]
 	run old add bad "$DIR/none.img"
 	[[ $output == "400 file: "*"none.img"* ]]
+	run old fetch bad ftp://nowhere.invalid/a.img
+	[[ $output == "400 src_url: "* ]]
+	run old show bad
+	[[ $output == "404 "*bad* ]]
+	[ "$(old fetch later http://127.0.0.1:1/a.img)" = "200 queued" ]
+	[ "$(old delete later)" = 204 ]
 	[ "$(old delete disk)" = 204 ]
 	[ "$(old delete disk)" = 404 ]
 	[ "$(old list)" = "" ]
+	[ "$(old page more "$DIR/a.img")" = /ui/login ]
+	[[ $(old watch) == *export-removed* ]]
 	NBDMUX_ADMIN_PASSWORD=wrong run old add disk "$DIR/a.img"
 	[[ $output == "401 "* ]]
+	# Nothing that there is was left out.
+	sed -n 's/^\t{ "\([A-Z]*\)", "\([^"]*\)", WHO_.*/\1 \2/p' \
+	    "$BATS_TEST_DIRNAME/../src/http/http.c" >routes
+	[ "$(wc -l <routes)" -ge 17 ]
+	while read -r method path; do
+		grep -qxE "$method ${path//\*/[^/]+}" "$OLDCLIENT_LOG" ||
+		    { echo "not asked: $method $path"; return 1; }
+	done <routes
+	rm routes
 }
 
 @test "what is fetched is queued at once, and ready when it is there" {
@@ -342,7 +368,7 @@ old()
 	send POST /exports "{\"name\": \"got\", \"src_url\": \"$src\"}" \
 	    -H "Authorization: Bearer sesame"
 	[ "$code" = 200 ]
-	is ".status != \"ready\" and .src_url == \"$src\""
+	is "(.status == \"queued\" or .status == \"ready\") and .src_url == \"$src\""
 	fetched() { ask /export/got; is '.status == "ready" and .progress == 100'; }
 	wait_for 20 fetched
 	cmp "$DIR/www/pub/a.img" "$(jq -r .file "$DIR/body")"

@@ -230,7 +230,8 @@ change_post(struct http *h)
 	    members, &d) == 0)
 		status = change_add(h, &f, &d);
 	if (status == 200)
-		exports_answer(h, get(&f, "name"));
+		exports_answer(h, get(&f, "name"), get(&f, "src_url") !=
+		    NULL);
 	else
 		http_error(h, status, "%s", d.text);
 	form_free(&f);

@@ -1,6 +1,7 @@
 /* exports: GET /exports, /export/NAME and /clients, from a listing. */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -210,19 +211,40 @@ exports_list(struct http *h)
 	listing_end(&s);
 }
 
+/*
+ * What was just asked for is queued, even when the daemon was so quick that it
+ * is under way, or has failed: programs wait for that afterwards.
+ */
+static void
+as_queued(struct listing_row *r)
+{
+	uint64_t enqueued = r->fetch.enqueued;
+	unsigned is = r->fetch.status;
+
+	if (!r->fetching || is == STATUS_QUEUED || is == STATUS_READY)
+		return;
+	fetch_clear(&r->fetch);
+	r->fetch.status = STATUS_QUEUED;
+	r->fetch.enqueued = enqueued;
+	free(r->state.error);
+	r->state.error = NULL;
+}
+
 void
-exports_answer(struct http *h, const char *name)
+exports_answer(struct http *h, const char *name, bool asked)
 {
 	struct listing_source s;
 	struct exports_view v;
 	struct listing *l = http_listing(h, &s, name);
-	const struct listing_row *r;
+	struct listing_row *r;
 	struct json j = { 0 };
 
 	if (l == NULL)
 		return;
-	r = exports_find(l, name);
-	if (r != NULL) {
+	r = listing_find(l, name);
+	if (r != NULL && exports_counts(r)) {
+		if (asked)
+			as_queued(r);
 		exports_open(&v, h, l);
 		j.out = answer_begin(&h->answer, 200, ANSWER_JSON);
 		exports_record(&j, &v, r);
@@ -240,7 +262,7 @@ exports_show(struct http *h)
 	const char *name = http_name(h);
 
 	if (name != NULL)
-		exports_answer(h, name);
+		exports_answer(h, name, false);
 }
 
 static void

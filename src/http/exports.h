@@ -37,7 +37,10 @@ const struct listing_row *exports_find(const struct listing *l,
 int exports_uri(struct buf *b, const struct exports_view *v,
     const struct listing_row *r);
 
-/* Answer with the record of a name as it is now; 404 when it is not there. */
-void exports_answer(struct http *h, const char *name);
+/*
+ * Answer with the record of a name as it is now; 404 when it is not there.
+ * asked: somebody has just asked for its source to be fetched.
+ */
+void exports_answer(struct http *h, const char *name, bool asked);
 
 #endif
