@@ -377,7 +377,7 @@ installed"* ]]
 		    "sha256 = $(sha256 "$WEB/$file")"
 		for i in {1..15}; do
 			status=0
-			timeout -s KILL "0.$((RANDOM % 4 + 1))$((RANDOM % 10))" \
+			timeout --foreground -s KILL "0.$((RANDOM % 4 + 1))$((RANDOM % 10))" \
 			    nbdmux-fetch -q "$file" || status=$?
 			[ "$status" -ne 0 ] || break
 			[ "$status" -eq 137 ]
@@ -390,6 +390,76 @@ installed"* ]]
 	done
 	web_log
 	[ "$(web_log | grep -c ' 206 ')" -ge 2 ]
+}
+
+# killed_at N [OPTION...]: nbdmux-fetch of a, which dies in its Nth call that
+# changes something; 1 when there are not as many.
+killed_at()
+{
+	local calls=openat,mkdirat,renameat,linkat,unlinkat,ftruncate,fallocate
+	local when=$1 status=0
+
+	calls=$calls,pwrite64,write,fchmod,fsync
+	shift
+	ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" strace -f -qq -o /dev/null \
+	    -e trace=$calls -e inject=$calls:signal=KILL:when="$when" \
+	    nbdmux-fetch -q "$@" a >/dev/null || status=$?
+	[ "$status" -eq 137 ] && return
+	[ "$status" -eq 0 ] || echo "call $when: it ended with $status"
+	return 1
+}
+
+@test "killed in any call, it is done the next time, and the old image is not lost" {
+	local n killed=0
+
+	needs strace
+	head -c 200K /dev/urandom >"$WEB/old"
+	head -c 200K /dev/urandom >"$WEB/new"
+	gzip -k "$WEB/old" "$WEB/new"
+	for ((n = RANDOM % 10 + 1; ; n += 10)); do
+		cp "$WEB/old.gz" "$WEB/a"
+		source_export a a
+		rm -rf "$IMAGES"
+		if killed_at "$n"; then
+			killed=$((killed + 1))
+			[ -z "$(image_of a)" ] || cmp "$(image_of a)" "$WEB/old"
+			nbdmux-fetch -q a
+		fi
+		fetched a "$WEB/old"
+		cp "$WEB/new.gz" "$WEB/a.new"
+		mv "$WEB/a.new" "$WEB/a"
+		killed_at "$n" --refresh || break
+		cmp "$(image_of a)" "$WEB/old" || cmp "$(image_of a)" "$WEB/new"
+		nbdmux-fetch -q --refresh a
+		fetched a "$WEB/new"
+	done
+	fetched a "$WEB/new"
+	[ "$killed" -ge 5 ]
+}
+
+@test "a converter whose parent was killed spoils nothing" {
+	needs qemu-img
+	mkdir bin
+	cat >bin/qemu-img <<-END
+		#!/bin/bash
+		if [ "\$1" = convert ] && mkdir "$PWD/first" 2>/dev/null; then
+			exec 9>"\${*: -1}"
+			kill -KILL \$PPID
+			until [ -e "$PWD/go" ]; do sleep 0.02; done
+			echo garbage >&9
+			touch "$PWD/gone"
+		fi
+		exec $(command -v qemu-img) "\$@"
+	END
+	chmod +x bin/qemu-img
+	make_image image 1
+	qemu-img convert -q -O qcow2 image "$WEB/a"
+	source_export a a
+	PATH=$PWD/bin:$PATH run -137 nbdmux-fetch -q a
+	PATH=$PWD/bin:$PATH nbdmux-fetch -q a
+	touch go
+	wait_for 10 test -e gone
+	fetched a image
 }
 
 @test "after a crash of the machine only what was on the disk counts" {

@@ -21,7 +21,6 @@ static enum step (*const steps[])(struct job *) = {
 	job_convert,
 	job_store,
 	job_register,
-	job_sweep,
 };
 
 enum step
@@ -227,6 +226,8 @@ finish(struct job *j, enum step step)
 	close_parts(j);
 	record_end(j, step);
 	if (j->lockfd != -1) {
+		if (!failed)
+			job_sweep(j);
 		remove_work(j, !failed || j->dirty, true);
 		tell(j, step);
 		fetch_unlock(j->imagesfd, j->name, j->lockfd);

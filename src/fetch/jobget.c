@@ -267,6 +267,8 @@ job_convert(struct job *j)
 		return STEP_GO_ON;
 	work_path(from, j, j->ready);
 	work_path(to, j, WORK_RAW);
+	/* Whoever was killed here has left a child, which goes on writing. */
+	unlink(to);
 	rc = convert_run(&c, &j->error);
 	if (rc == CONVERT_STOPPED)
 		return job_fail(j, TOOL_FAILED, false);

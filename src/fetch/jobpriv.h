@@ -54,6 +54,8 @@ enum step job_verify(struct job *j);
 enum step job_convert(struct job *j);
 enum step job_store(struct job *j);    /* under its name, on the disk */
 enum step job_register(struct job *j); /* the next generation */
-enum step job_sweep(struct job *j);    /* the one before is not needed */
+
+/* When nothing failed: the images before are not needed. */
+void job_sweep(struct job *j);
 
 #endif

@@ -206,19 +206,33 @@ job_register(struct job *j)
 
 /* --- the image before ----------------------------------------------------- */
 
+static bool
+has_several(const struct job *j)
+{
+	uint64_t *list = NULL;
+	size_t count = 0;
+
+	if (fetched_list(j->imagesfd, j->name, &list, &count, NULL) == -1)
+		return false;
+	free(list);
+	return count > 1;
+}
+
 /*
- * Clients that still use it have it open.  What cannot be removed now is
- * found the next time.
+ * Clients that still use it have it open.  What cannot be removed now, or was
+ * left by one who was killed, is found the next time, also when there is
+ * nothing new.
  */
-enum step
+void
 job_sweep(struct job *j)
 {
 	struct view *v = NULL;
 	struct diag d;
 
+	if (!has_several(j))
+		return;
 	if (view_read(j->tool->spoolfd, NULL, &v, &d) == 0 &&
 	    fetched_remove(j->dir, j->name, v, &d) == -1)
 		tool_say(j->tool, "the image before stays: %s", d.text);
 	view_free(v);
-	return STEP_GO_ON;
 }
