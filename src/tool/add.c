@@ -20,6 +20,18 @@
 
 /* --- reporting ------------------------------------------------------------ */
 
+/* What is written, or would be, for those who show it beforehand. */
+static void
+report_entry(struct json *j, const struct record *r)
+{
+	struct buf text;
+
+	buf_init(&text, RECORD_FILE_MAX);
+	json_string(j, "entry", record_format(r, &text, NULL) == 0 ?
+	    text.data : NULL);
+	buf_free(&text);
+}
+
 static void
 report_json(const struct adding *a, const char *uri, bool served)
 {
@@ -39,6 +51,7 @@ report_json(const struct adding *a, const char *uri, bool served)
 		json_null(&j, "size");
 		json_null(&j, "generation");
 	}
+	report_entry(&j, &a->add->record);
 	json_string(&j, "error", a->error.text[0] != '\0' ? a->error.text :
 	    NULL);
 	json_close(&j, '}');
