@@ -3,6 +3,8 @@
 #	needs_trixie			make it, once, or skip with the reason
 #	trixie_ready			the same for others: or say why not, and fail
 #	trixie COMMAND [ARGUMENT...]	run it there, in the present directory
+#	trixie_base_ready		make $TRIXIE.base, the least of a Debian 13,
+#					or say why not, and fail
 #
 # "${trixie_shell[@]}" "$TRIXIE" COMMAND... is what trixie does, as one process
 # that becomes the command's.
@@ -62,9 +64,10 @@ trixie_install()
 	trixie_in "$1" apt-get clean
 }
 
-trixie_make()
+# The least of it, which the other one begins with.
+trixie_make_base()
 {
-	local mirror tree=$TRIXIE.new
+	local mirror tree=$TRIXIE.base.new
 
 	mirror=$(trixie_mirror)
 	[ -n "$mirror" ] || { echo "apt knows no Debian mirror"; return 1; }
@@ -74,6 +77,18 @@ trixie_make()
 	trixie_settings "$tree"
 	printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d"
 	chmod 755 "$tree/usr/sbin/policy-rc.d"
+	echo force-unsafe-io >"$tree/etc/dpkg/dpkg.cfg.d/unsafe-io"
+	trixie_in "$tree" apt-get clean
+	mv "$tree" "$TRIXIE.base"
+}
+
+trixie_make()
+{
+	local tree=$TRIXIE.new
+
+	[ -d "$TRIXIE.base" ] || trixie_make_base || return
+	rm -rf --one-file-system "$tree"
+	cp -a "$TRIXIE.base" "$tree"
 	trixie_install "$tree" || return
 	mv "$tree" "$TRIXIE"
 }
@@ -98,24 +113,39 @@ trixie_make_or_add()
 	fi
 }
 
-# Prints what went wrong, the reason last.
-trixie_ready()
+# trixie_possible PROGRAM...
+trixie_possible()
 {
 	local program
 
 	[ "$(id -u)" -eq 0 ] || { echo "running it takes root"; return 1; }
-	for program in unshare chroot; do
+	for program; do
 		command -v "$program" >/dev/null ||
 		    { echo "missing: $program"; return 1; }
 	done
-	! trixie_complete || return 0
-	command -v debootstrap >/dev/null ||
-	    { echo "missing: debootstrap"; return 1; }
 	mkdir -p "${TRIXIE%/*}"
+}
+
+# Prints what went wrong, the reason last.
+trixie_ready()
+{
+	trixie_possible unshare chroot || return
+	! trixie_complete || return 0
+	trixie_possible debootstrap || return
 	(
 		exec 9>"$TRIXIE.lock"
 		flock 9
 		trixie_complete || (cd / && trixie_make_or_add) 2>&1
+	)
+}
+
+trixie_base_ready()
+{
+	trixie_possible unshare chroot debootstrap || return
+	(
+		exec 9>"$TRIXIE.lock"
+		flock 9
+		[ -d "$TRIXIE.base" ] || (cd / && trixie_make_base) 2>&1
 	)
 }
 
