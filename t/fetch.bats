@@ -598,6 +598,11 @@ under_way()
 	[ -n "$(fetch_of "$1" bytes-done)" ]
 }
 
+rate_known()
+{
+	[ "$(fetch_of "$1" bytes-rate)" -gt 0 ]
+}
+
 # --- people -----------------------------------------------------------------------------
 
 @test "progress is a line every ten seconds where there is no terminal, and the state always tells" {
@@ -608,6 +613,7 @@ under_way()
 	wait_for 10 fetch_is a fetching
 	wait_for 10 under_way a
 	[ "$(fetch_of a bytes-total)" = "$(stat -c %s "$WEB/a.img")" ]
+	wait_for 10 rate_known a
 	run nbdmux-ls a
 	[[ $output == *"fetching "*"%"* ]]
 	wait $!

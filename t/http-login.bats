@@ -245,7 +245,7 @@ failures()
 	[ "$code" = 303 ] && [ "$(header location)" = / ]
 	[ "$(state_of disk mode)" = rw ]
 	ask -b "$cookie" /
-	[[ $body == *'<th scope="row">disk</th>'* ]]
+	[[ $body == *'data-f="name">disk</span>'* ]]
 	[[ $body == *'&lt;b&gt;&quot;a&quot; &amp; b'* && $body != *'<b>"a"'* ]]
 	ask -b "$cookie" -d "" /admin/delete_export/disk
 	[ "$code" = 303 ]
@@ -261,11 +261,11 @@ failures()
 	    --data-urlencode "file=/none" /admin/create_export
 	[ "$code" = 400 ]
 	grep -q 'id="name-error"' "$DIR/body"
-	grep -q 'aria-describedby="name-error"' "$DIR/body"
+	grep -q 'aria-describedby="name-error hint-name"' "$DIR/body"
 	grep -q 'value="/none"' "$DIR/body"
 	grep -q 'value="&quot;&gt;&lt;script&gt;' "$DIR/body"
-	run grep '<script' "$DIR/body"
-	[ "$status" -eq 1 ]
+	[ "$(grep -c '<script' "$DIR/body")" -eq 1 ]
+	grep -q '<script type="module" src="../assets/nbdmux.js' "$DIR/body"
 	ask -d "name=x&file=/none" /admin/create_export
 	grep -q 'id="file-error"' "$DIR/body"
 	ask -d "name=%ff" /admin/create_export

@@ -73,6 +73,7 @@ report_tick(struct report *r, enum status status, uint64_t done,
 	r->state.bytes_done = done;
 	r->state.bytes_total = total;
 	progress_show(&r->progress, r->name, &r->state);
+	r->state.bytes_rate = (uint64_t)r->progress.rate;
 	if (!new && clock_now(CLOCK_MONOTONIC) - r->written < WRITE_EVERY)
 		return;
 	follow_entry(r);
@@ -85,6 +86,7 @@ report_end(struct report *r, enum status status, const char *error)
 	progress_end(&r->progress);
 	r->state.status = status;
 	r->state.pid = 0;
+	r->state.bytes_rate = 0;
 	r->state.error = NULL;
 	if (error != NULL) {
 		strlcpy(r->error, error, sizeof(r->error));

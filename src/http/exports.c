@@ -1,4 +1,4 @@
-/* exports: GET /exports, /export/NAME and /clients, from a listing. */
+/* exports: GET /exports and /export/NAME, from a listing. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +63,10 @@ exports_open(struct exports_view *v, const struct http *h,
 	request_hostname(&h->request, v->host, sizeof(v->host));
 	v->port = first_port(l->server.pid != 0 ? l->server.state.listen :
 	    h->config.listen);
+	if (h->request.host[0] == '\0' || snprintf(v->url, sizeof(v->url),
+	    "%s://%s%s", h->request.https ? "https" : "http", h->request.host,
+	    h->request.base) >= (int)sizeof(v->url))
+		v->url[0] = '\0';
 	v->artifactsfd = artifacts_open(h);
 }
 
@@ -83,6 +87,39 @@ exports_uri(struct buf *b, const struct exports_view *v,
 	return v->host[0] != '\0' ?
 	    uri_best_at(b, listen, v->host, r->name, secure) :
 	    uri_best(b, listen, r->name, secure);
+}
+
+int
+exports_nbd_client(struct buf *b, const struct exports_view *v,
+    const struct listing_row *r)
+{
+	const char *host = v->host[0] != '\0' ? v->host : "localhost";
+
+	return uri_nbd_client(b, v->listing->server.state.listen, host,
+	    r->name, listing_secure(v->listing, r));
+}
+
+int
+exports_ipxe(struct buf *b, const struct exports_view *v,
+    const struct listing_row *r)
+{
+	if (v->url[0] == '\0' || !netboot_ready(v->artifactsfd, r->name))
+		return -1;
+	return buf_addf(b, "%s/ipxe/%s", v->url, r->name);
+}
+
+const char *
+exports_fetch(const struct listing_row *r)
+{
+	return r->fetching && fetch_pending(&r->fetch) ?
+	    status_names[r->fetch.status] : NULL;
+}
+
+bool
+exports_current(const struct listing_row *r, const struct stats_conn_row *c)
+{
+	return r->state.status != STATUS_DRAINING &&
+	    c->generation == r->state.generation;
 }
 
 static void
@@ -115,6 +152,8 @@ put_progress(struct json *j, const struct listing_row *r)
 	    f->bytes_total);
 	put_count(j, "bytes_done", r->fetching && f->started != 0,
 	    f->bytes_done);
+	put_count(j, "bytes_rate", exports_fetch(r) != NULL &&
+	    f->bytes_rate != 0, f->bytes_rate);
 	if (percent >= 0)
 		json_real(j, "progress", percent);
 	else
@@ -139,14 +178,15 @@ put_source(struct json *j, const struct listing_row *r)
 }
 
 static void
-put_uri(struct json *j, const struct exports_view *v,
-    const struct listing_row *r)
+put_way(struct json *j, const char *key, int (*way)(struct buf *b,
+    const struct exports_view *v, const struct listing_row *r),
+    const struct exports_view *v, const struct listing_row *r)
 {
-	struct buf uri;
+	struct buf text;
 
-	buf_init(&uri, 4096);
-	json_string(j, "uri", exports_uri(&uri, v, r) == 0 ? uri.data : NULL);
-	buf_free(&uri);
+	buf_init(&text, 4096);
+	json_string(j, key, way(&text, v, r) == 0 ? text.data : NULL);
+	buf_free(&text);
 }
 
 void
@@ -162,6 +202,7 @@ exports_record(struct json *j, const struct exports_view *v,
 	json_bool(j, "readonly", s->mode == MODE_RO);
 	json_string(j, "status", exports_status(r));
 	json_string(j, "error", exports_error(v->listing, r));
+	json_string(j, "fetch", exports_fetch(r));
 	put_source(j, r);
 	put_progress(j, r);
 	json_number(j, "nbd_port", v->port);
@@ -173,8 +214,12 @@ exports_record(struct json *j, const struct exports_view *v,
 	json_number(j, "size", s->size);
 	json_number(j, "generation", s->generation);
 	json_number(j, "clients", r->clients);
+	json_number(j, "bytes_read", r->totals.bytes_read);
+	json_number(j, "bytes_written", r->totals.bytes_written);
 	json_string(j, "description", s->description);
-	put_uri(j, v, r);
+	put_way(j, "uri", exports_uri, v, r);
+	put_way(j, "nbd_client", exports_nbd_client, v, r);
+	put_way(j, "ipxe", exports_ipxe, v, r);
 	json_close(j, '}');
 }
 
@@ -263,45 +308,4 @@ exports_show(struct http *h)
 
 	if (name != NULL)
 		exports_answer(h, name, false);
-}
-
-static void
-put_client(struct json *j, const struct listing *l,
-    const struct listing_row *r, const struct stats_conn_row *c)
-{
-	json_open(j, NULL, '{');
-	json_string(j, "client", c->address);
-	json_string(j, "export", r->name);
-	json_number(j, "generation", c->generation);
-	json_bool(j, "current", r->state.status != STATUS_DRAINING &&
-	    c->generation == r->state.generation);
-	json_bool(j, "tls", c->tls);
-	put_time(j, "since", c->started / 1000000000);
-	json_real(j, "age", l->stats.taken > c->started ?
-	    (double)(l->stats.taken - c->started) / 1e9 : 0);
-	json_number(j, "bytes_read", c->totals.bytes_read);
-	json_number(j, "bytes_written", c->totals.bytes_written);
-	json_number(j, "requests", listing_requests(&c->totals));
-	json_number(j, "errors", c->totals.errors);
-	json_close(j, '}');
-}
-
-void
-clients_list(struct http *h)
-{
-	struct listing_source s;
-	struct listing *l = http_listing(h, &s, NULL);
-	struct json j = { 0 };
-
-	if (l == NULL)
-		return;
-	j.out = answer_begin(&h->answer, 200, ANSWER_JSON);
-	json_open(&j, NULL, '[');
-	for (const struct listing_row *r = l->rows; r < l->rows + l->count; r++)
-		for (size_t i = 0; i < r->clients; i++)
-			put_client(&j, l, r, &r->conns[i]);
-	json_close(&j, ']');
-	fputc('\n', j.out);
-	listing_free(l);
-	listing_end(&s);
 }

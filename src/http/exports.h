@@ -9,6 +9,7 @@
 struct exports_view {
 	const struct listing *listing;
 	char host[REQUEST_HOST_SIZE]; /* as the client calls us; "" */
+	char url[REQUEST_HOST_SIZE + PATH_MAX]; /* where it calls us; "" */
 	unsigned port;
 	int artifactsfd; /* -1: there are none */
 };
@@ -33,9 +34,23 @@ bool exports_counts(const struct listing_row *r);
 const struct listing_row *exports_find(const struct listing *l,
     const char *name);
 
-/* The NBD URI, appended; 0 or -1. */
+/*
+ * How to get there, appended: the NBD URI, what nbd-client(8) is told, the
+ * iPXE script's URL.  0, or -1: there is none.
+ */
 int exports_uri(struct buf *b, const struct exports_view *v,
     const struct listing_row *r);
+int exports_nbd_client(struct buf *b, const struct exports_view *v,
+    const struct listing_row *r);
+int exports_ipxe(struct buf *b, const struct exports_view *v,
+    const struct listing_row *r);
+
+/* What its present fetch does, or NULL: there is none at work. */
+const char *exports_fetch(const struct listing_row *r);
+
+/* A connection's content is what new ones get, too. */
+bool exports_current(const struct listing_row *r,
+    const struct stats_conn_row *c);
 
 /*
  * Answer with the record of a name as it is now; 404 when it is not there.

@@ -2,7 +2,6 @@
  * ipxe: GET /ipxe/NAME, a script that boots an export by the kernel and
  * initial RAM disk of its artifacts.
  */
-#include <limits.h>
 #include <stdio.h>
 
 #include "http/exports.h"
@@ -13,13 +12,8 @@ static void
 script(struct http *h, const struct exports_view *v,
     const struct listing_row *r)
 {
-	const struct request *q = &h->request;
-	char host[REQUEST_HOST_SIZE], base[2 * REQUEST_HOST_SIZE + PATH_MAX];
-	struct ipxe x = { .base = base, .host = host, .port = v->port };
+	struct ipxe x = { .base = v->url, .host = v->host, .port = v->port };
 
-	request_hostname(q, host, sizeof(host));
-	snprintf(base, sizeof(base), "%s://%s%s", q->https ? "https" : "http",
-	    q->host, q->base);
 	ipxe_write(answer_begin(&h->answer, 200, ANSWER_TEXT), &x, r);
 }
 
@@ -38,7 +32,7 @@ ipxe_show(struct http *h)
 	r = exports_find(l, name);
 	if (r == NULL)
 		http_error(h, 404, "there is no export %s", name);
-	else if (h->request.host[0] == '\0')
+	else if (v.url[0] == '\0')
 		http_error(h, 400, "the request has no Host, which the "
 		    "script is to name");
 	else if (!netboot_ready(v.artifactsfd, name))

@@ -1,24 +1,38 @@
 /* page: puts the parts together, and takes the dashboard's forms. */
 #include <string.h>
+#include <time.h>
 
 #include "http/change.h"
-#include "http/exports.h"
 #include "http/html.h"
 #include "http/page.h"
+
+#define MOMENT 200000000 /* ns */
+
+const char *
+page_root(const struct http *h)
+{
+	static const char up[] = "../../../../../../../../";
+	size_t depth = 0, most = (sizeof(up) - 1) / 3;
+
+	for (const char *c = h->request.path; *c != '\0'; c++)
+		depth += *c == '/';
+	if (depth <= 1)
+		return "./";
+	return up + 3 * (most - (depth - 1 < most ? depth - 1 : most));
+}
 
 void
 page_error(struct http *h, unsigned status, const char *text)
 {
 	FILE *out = answer_begin(&h->answer, status, ANSWER_HTML);
 
-	part_head(out, h, answer_reason(status));
+	part_head(out, h, answer_reason(status), PART_PLAIN);
 	fputs("<main><h1>", out);
 	html_text(out, answer_reason(status));
 	fputs("</h1>\n<p role=\"alert\" class=\"error\">", out);
 	html_text(out, text);
-	fputs("</p>\n<p><a href=\"", out);
-	html_text(out, h->request.base);
-	fputs("/\">to the dashboard</a></p></main>\n", out);
+	fprintf(out, "</p>\n<p><a href=\"%s\">to the dashboard</a></p>"
+	    "</main>\n", page_root(h));
 	part_foot(out);
 }
 
@@ -27,20 +41,21 @@ page_login(struct http *h, unsigned status, const char *error)
 {
 	FILE *out = answer_begin(&h->answer, status, ANSWER_HTML);
 
-	part_head(out, h, "log in");
-	fputs("<main class=\"login\"><h1>nbdmux</h1>\n<form method=\"post\" "
-	    "action=\"", out);
-	html_text(out, h->request.base);
-	fputs("/ui/login\">\n", out);
+	part_head(out, h, "log in", PART_PLAIN);
+	fprintf(out, "<main class=\"login\"><h1>nbdmux</h1>\n<form "
+	    "method=\"post\" action=\"%sui/login\">\n", page_root(h));
 	if (error != NULL) {
 		fputs("<p role=\"alert\" class=\"error\" id=\"wrong\">", out);
 		html_text(out, error);
 		fputs("</p>\n", out);
 	}
+	/* Password managers want to know whose it is. */
+	fputs("<input name=\"username\" value=\"admin\" "
+	    "autocomplete=\"username\" hidden>\n", out);
 	fprintf(out, "<label for=\"password\">Password</label>\n"
 	    "<input type=\"password\" id=\"password\" name=\"password\" "
 	    "autocomplete=\"current-password\" required autofocus%s>\n"
-	    "<button type=\"submit\">Log in</button>\n</form></main>\n",
+	    "<button type=\"submit\" class=\"main\">Log in</button>\n</form></main>\n",
 	    error != NULL ? " aria-describedby=\"wrong\"" : "");
 	part_foot(out);
 }
@@ -48,10 +63,11 @@ page_login(struct http *h, unsigned status, const char *error)
 static void
 parts(struct page *p, struct http *h)
 {
-	part_head(p->out, h, "dashboard");
+	part_head(p->out, h, "dashboard", p->still ? PART_STILL : PART_LIVE);
+	part_banner(p);
 	fputs("<main>\n", p->out);
 	part_notices(p);
-	part_health(p);
+	part_sums(p);
 	part_exports(p);
 	part_connections(p);
 	part_add(p);
@@ -60,18 +76,36 @@ parts(struct page *p, struct http *h)
 	part_foot(p->out);
 }
 
+/* Rates come from two looks: there is nobody who keeps an older one. */
+static struct listing *
+look_again(struct listing_source *s, const struct listing *before,
+    struct diag *d)
+{
+	const struct timespec moment = { .tv_nsec = MOMENT };
+
+	nanosleep(&moment, NULL);
+	return listing_take(s, before, d);
+}
+
 /* The dashboard; form and error when something is wrong with what was sent. */
 static void
 dashboard(struct http *h, unsigned status, const struct form *f,
     const char *error)
 {
-	struct page p = { .http = h, .form = f, .error = error };
+	struct page p = { .http = h, .root = page_root(h), .form = f,
+		.error = error };
+	struct listing *l, *before = NULL;
 	struct listing_source s;
 	struct exports_view v;
-	struct listing *l;
 
+	p.still = error != NULL || strcmp(h->request.query, "still") == 0;
+	healthz_ask(&p.health, h);
 	listing_begin(&s, &h->tool);
-	p.listing = l = listing_take(&s, NULL, &p.listing_error);
+	l = listing_take(&s, NULL, &p.listing_error);
+	if (l != NULL && l->stats.nconns > 0 && error == NULL)
+		l = look_again(&s, before = l, &p.listing_error);
+	p.listing = l;
+	p.before = before;
 	if (l != NULL) {
 		exports_open(&v, h, l);
 		p.view = &v;
@@ -81,6 +115,7 @@ dashboard(struct http *h, unsigned status, const struct form *f,
 	if (l != NULL)
 		exports_close(&v);
 	listing_free(l);
+	listing_free(before);
 	listing_end(&s);
 }
 

@@ -36,6 +36,8 @@ const struct key fetch_keys[] = {
 	    .help = "bytes of the download, 0 when not known" },
 	{ .name = "bytes-done", .type = KEY_COUNT, AT(bytes_done),
 	    .help = "bytes that are there, or decompressed, by now" },
+	{ .name = "bytes-rate", .type = KEY_COUNT, AT(bytes_rate),
+	    .help = "bytes per second lately, 0 when not known" },
 	{ .name = "enqueued", .type = KEY_COUNT, AT(enqueued),
 	    .help = "when it was asked for, s since the epoch" },
 	{ .name = "started", .type = KEY_COUNT, AT(started),

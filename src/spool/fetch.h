@@ -26,6 +26,7 @@ struct fetch {
 	bool refresh;    /* what is served is good, too */
 	uint64_t bytes_total; /* 0: not known */
 	uint64_t bytes_done;
+	uint64_t bytes_rate; /* bytes/s lately, 0: not known */
 	uint64_t enqueued, started, updated, completed; /* s since epoch */
 	uint64_t retry;  /* failed: when it is tried again; 0: not */
 	uint64_t pid;    /* of nbdmux-fetch, while it works */

@@ -29,24 +29,23 @@ progress_begin(struct progress *p, FILE *out)
 }
 
 void
-progress_text(char *dst, size_t size, const char *name, const struct fetch *f,
-    double rate)
+progress_far(char *dst, size_t size, const struct fetch *f, double rate)
 {
 	char done[SIZE_TEXT], total[SIZE_TEXT], speed[SIZE_TEXT], left[32];
 	double percent = fetch_percent(f);
-	int n = snprintf(dst, size, "%s: %s", name, status_names[f->status]);
+	int n = 0;
 
-	if (f->status == STATUS_QUEUED || n < 0)
+	dst[0] = '\0';
+	if (f->status == STATUS_QUEUED)
 		return;
 	if (percent >= 0)
-		n += snprintf(dst + n, size - (size_t)n, " %d%%, %s of %s",
-		    (int)percent, size_human(done, sizeof(done),
-		    f->bytes_done), size_human(total, sizeof(total),
-		    f->bytes_total));
+		n = snprintf(dst, size, "%d%%, %s of %s", (int)percent,
+		    size_human(done, sizeof(done), f->bytes_done),
+		    size_human(total, sizeof(total), f->bytes_total));
 	else if (f->bytes_done > 0)
-		n += snprintf(dst + n, size - (size_t)n, " %s",
-		    size_human(done, sizeof(done), f->bytes_done));
-	if (rate < 1)
+		n = snprintf(dst, size, "%s", size_human(done, sizeof(done),
+		    f->bytes_done));
+	if (rate < 1 || n <= 0)
 		return;
 	n += snprintf(dst + n, size - (size_t)n, ", %s/s", size_human(speed,
 	    sizeof(speed), (uint64_t)rate));
@@ -54,6 +53,17 @@ progress_text(char *dst, size_t size, const char *name, const struct fetch *f,
 		snprintf(dst + n, size - (size_t)n, ", %s left", cell_age(left,
 		    sizeof(left), (double)(f->bytes_total - f->bytes_done) /
 		    rate));
+}
+
+void
+progress_text(char *dst, size_t size, const char *name, const struct fetch *f,
+    double rate)
+{
+	char far[128];
+
+	progress_far(far, sizeof(far), f, rate);
+	snprintf(dst, size, "%s: %s%s%s", name, status_names[f->status],
+	    far[0] != '\0' ? " " : "", far);
 }
 
 static double
@@ -81,19 +91,16 @@ sample(struct progress *p, const struct fetch *f, double at)
 void
 progress_show(struct progress *p, const char *name, const struct fetch *f)
 {
-	double at = now(), rate;
+	bool new = p->status != f->status;
+	double at = now();
 	char line[200];
-	bool new;
 
-	if (p->out == NULL)
-		return;
-	rate = sample(p, f, at);
-	new = p->status != f->status;
+	p->rate = sample(p, f, at);
 	p->status = f->status;
-	if (at < p->next && !(p->terminal && new))
+	if (p->out == NULL || (at < p->next && !(p->terminal && new)))
 		return;
 	p->next = at + (p->terminal ? DRAW_EVERY : LINE_EVERY);
-	progress_text(line, sizeof(line), name, f, rate);
+	progress_text(line, sizeof(line), name, f, p->rate);
 	if (p->terminal)
 		fprintf(p->out, "\r%s\033[K", line);
 	else

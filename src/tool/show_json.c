@@ -176,6 +176,7 @@ put_fetch(struct json *j, const struct listing_row *r)
 	json_bool(j, "refresh", f->refresh);
 	json_number(j, "bytes_total", f->bytes_total);
 	json_number(j, "bytes_done", f->bytes_done);
+	json_number(j, "bytes_rate", f->bytes_rate);
 	if (percent < 0)
 		json_null(j, "progress");
 	else

@@ -11,6 +11,7 @@
 #include "tool/uri.h"
 
 #define CID_HOST 2 /* VMADDR_CID_HOST */
+#define ADDRESS_SIZE 256
 
 /* RFC 3986, 2.3: what needs no encoding; also takes characters like '/'. */
 static int
@@ -129,17 +130,16 @@ rank(const char *listen)
 	}
 }
 
-int
-uri_best_at(struct buf *b, const char *listen, const char *host,
-    const char *name, bool secure)
+/* The one of a list that most clients can use; false: there is none. */
+static bool
+find_best(char best[ADDRESS_SIZE], const char *listen)
 {
-	char best[256] = "";
 	const char *cursor = listen, *item;
 	int best_rank = 0;
 	size_t len;
 
 	while (cursor != NULL && (item = text_item(&cursor, &len)) != NULL) {
-		char one[256];
+		char one[ADDRESS_SIZE];
 
 		if (len >= sizeof(one))
 			continue;
@@ -147,12 +147,20 @@ uri_best_at(struct buf *b, const char *listen, const char *host,
 		one[len] = '\0';
 		if (rank(one) > best_rank) {
 			best_rank = rank(one);
-			strlcpy(best, one, sizeof(best));
+			strlcpy(best, one, sizeof(one));
 		}
 	}
-	if (best_rank == 0)
-		return -1;
-	return uri_format(b, best, host, name, secure);
+	return best_rank != 0;
+}
+
+int
+uri_best_at(struct buf *b, const char *listen, const char *host,
+    const char *name, bool secure)
+{
+	char best[ADDRESS_SIZE];
+
+	return find_best(best, listen) ?
+	    uri_format(b, best, host, name, secure) : -1;
 }
 
 int
@@ -162,4 +170,34 @@ uri_best(struct buf *b, const char *listen, const char *name, bool secure)
 
 	gethostname(host, sizeof(host) - 1);
 	return uri_best_at(b, listen, host, name, secure);
+}
+
+/* Nothing in it means anything to a shell. */
+static bool
+is_plain(const char *path)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/:+,%@";
+
+	return path[strspn(path, plain)] == '\0';
+}
+
+int
+uri_nbd_client(struct buf *b, const char *listen, const char *host,
+    const char *name, bool secure)
+{
+	char best[ADDRESS_SIZE];
+	struct listen_addr a;
+	int rc = -1;
+
+	if (!find_best(best, listen) || config_listen(&a, best, NULL) != 0)
+		return -1;
+	if (a.kind == LISTEN_TCP)
+		rc = buf_addf(b, "nbd-client %s %u", is_wildcard(&a) ? host :
+		    a.host, a.port);
+	else if (a.kind == LISTEN_UNIX && a.path[0] == '/' && is_plain(a.path))
+		rc = buf_addf(b, "nbd-client -unix %s", a.path);
+	if (rc != 0)
+		return -1;
+	return buf_addf(b, " /dev/nbd0 -N %s%s", name, secure ? " -x" : "");
 }

@@ -25,4 +25,11 @@ int uri_best(struct buf *b, const char *listen, const char *name, bool secure);
 int uri_best_at(struct buf *b, const char *listen, const char *host,
     const char *name, bool secure);
 
+/*
+ * What attaches it with nbd-client(8), as root types it.  -1 where nbd-client
+ * cannot go: vsock, abstract unix sockets, a path that a shell would change.
+ */
+int uri_nbd_client(struct buf *b, const char *listen, const char *host,
+    const char *name, bool secure);
+
 #endif

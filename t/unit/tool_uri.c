@@ -136,6 +136,35 @@ TEST(without_an_address_there_is_no_uri)
 	CHECK(best("nonsense") == NULL);
 }
 
+/* The line of nbd-client, or NULL. */
+static const char *
+line(const char *listen, bool secure)
+{
+	buf_free(&b);
+	buf_init(&b, 4096);
+	return uri_nbd_client(&b, listen, "HOST", "disk", secure) == 0 ?
+	    b.data : NULL;
+}
+
+TEST(nbd_client_is_told_host_port_device_and_name)
+{
+	CHECK_STR(line("unix:/s, [::]:10809", false),
+	    "nbd-client HOST 10809 /dev/nbd0 -N disk");
+	CHECK_STR(line("[2001:db8::1]:7", true),
+	    "nbd-client 2001:db8::1 7 /dev/nbd0 -N disk -x");
+	CHECK_STR(line("unix:/run/nbd.sock", false),
+	    "nbd-client -unix /run/nbd.sock /dev/nbd0 -N disk");
+}
+
+TEST(where_nbd_client_cannot_go_there_is_no_line)
+{
+	CHECK(line("vsock:1", false) == NULL);
+	CHECK(line("unix:@abstract", false) == NULL);
+	CHECK(line("unix:/run/a;b", false) == NULL);
+	CHECK(line("", false) == NULL);
+	CHECK(line(NULL, false) == NULL);
+}
+
 int
 main(void)
 {
@@ -149,6 +178,8 @@ main(void)
 	RUN(whoever_must_encrypt_is_told_so);
 	RUN(the_address_that_most_clients_reach_is_told);
 	RUN(without_an_address_there_is_no_uri);
+	RUN(nbd_client_is_told_host_port_device_and_name);
+	RUN(where_nbd_client_cannot_go_there_is_no_line);
 	buf_free(&b);
 	return DONE();
 }
