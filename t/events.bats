@@ -71,6 +71,21 @@ END
 	recorded '.event == "export-served" and .size == 2097152 and .image == "'"$PWD/image"'"'
 }
 
+@test "a setting that was changed is recorded, as it was and as it is" {
+	needs jq
+	setup_daemon
+	kill -HUP "$DAEMON"
+	wait_for 5 grep -q "read again" "$LOG"
+	printf '[nbdmuxd]\nmax-per-address = 77\nthreads = 3\n' >"$NBDMUX_CONF"
+	kill -HUP "$DAEMON"
+	wait_for 5 recorded '.event == "setting-changed" and .setting == "threads" and .to == "3" and .restart'
+	recorded '.event == "setting-changed" and .setting == "max-per-address" and .to == "77" and .restart == false'
+	printf '[nbdmuxd]\n' >"$NBDMUX_CONF"
+	kill -HUP "$DAEMON"
+	wait_for 5 recorded '.setting == "max-per-address" and .from == "77"'
+	[ "$(recorded '.event == "setting-changed"' | wc -l)" -eq 4 ]
+}
+
 @test "a client's coming and going is recorded, with bytes and reason" {
 	needs jq qemu-io
 	add() { add_export disk "$PWD/image" rw; }

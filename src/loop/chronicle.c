@@ -32,6 +32,25 @@ chronicle_stopped(struct recorder *r)
 	recorder_put(r, &e);
 }
 
+static const char *
+or_null(const char *value)
+{
+	return value[0] != '\0' ? value : NULL;
+}
+
+void
+chronicle_setting(struct recorder *r, const struct setting_change *c)
+{
+	struct event e;
+
+	event_begin(&e, "setting-changed", PROGRAM, NULL, NULL);
+	json_string(&e.json, "setting", c->name);
+	json_string(&e.json, "from", or_null(c->from));
+	json_string(&e.json, "to", or_null(c->to));
+	json_bool(&e.json, "restart", c->restart);
+	recorder_put(r, &e);
+}
+
 /* --- exports -------------------------------------------------------------- */
 
 static void

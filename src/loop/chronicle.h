@@ -14,6 +14,13 @@ struct conn;
 void chronicle_started(struct recorder *r, const struct changes *changes);
 void chronicle_stopped(struct recorder *r);
 
+/* A key of the configuration, as it was and as it is written. */
+struct setting_change {
+	const char *name, *from, *to; /* "": not set */
+	bool restart;                 /* until then the old value stays */
+};
+void chronicle_setting(struct recorder *r, const struct setting_change *c);
+
 void chronicle_change(struct recorder *r, const struct change *c);
 
 /*

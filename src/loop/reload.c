@@ -10,27 +10,39 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "loop/chronicle.h"
 #include "loop/server.h"
 #include "spool/state.h"
 
-/* Say so of keys that only a restart takes up. */
+/* A key's value in its written form; "" where it is not set. */
+static const char *
+value(struct buf *b, const struct key *k, const struct config *c)
+{
+	buf_reset(b);
+	if (keys_value(k, c, b) != 0 || buf_add(b, "", 1) != 0)
+		return "";
+	return b->data;
+}
+
+/* Tell of what changes, and of what would with a restart. */
 static void
-warn_restart(const struct config *old, const struct config *new)
+compare(struct server *s, const struct config *old, const struct config *new)
 {
 	struct buf a, b;
 
 	buf_init(&a, 65536);
 	buf_init(&b, 65536);
 	for (const struct key *k = config_keys; k->name != NULL; k++) {
-		if (!(k->flags & KEY_RESTART))
+		const char *from = value(&a, k, old), *to = value(&b, k, new);
+		bool restart = k->flags & KEY_RESTART;
+
+		if (strcmp(from, to) == 0)
 			continue;
-		buf_reset(&a);
-		buf_reset(&b);
-		keys_value(k, old, &a);
-		keys_value(k, new, &b);
-		if (a.len != b.len || memcmp(a.data, b.data, a.len) != 0)
+		if (restart)
 			log_warning("reload", "the change of \"%s\" takes a "
 			    "restart; the old value stays", k->name);
+		chronicle_setting(s->recorder, &(struct setting_change) {
+		    k->name, from, to, restart });
 	}
 	buf_free(&a);
 	buf_free(&b);
@@ -45,7 +57,7 @@ put(struct server *s, struct settings *new)
 	old = s->settings;
 	s->settings = new;
 	pthread_mutex_unlock(&s->lock);
-	warn_restart(&old->config, &new->config);
+	compare(s, &old->config, &new->config);
 	settings_unref(old);
 }
 

@@ -360,7 +360,7 @@ netboot_remove(const struct places *p, const char *name, bool keys_only,
 	int fd = open_artifacts(p, false, d), rc;
 
 	if (fd == -1)
-		return errno == ENOENT ? 0 : -1;
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
 	temporary_name(temporary, name);
 	rc = remove_dir(fd, temporary, d);
 	if (rc == 0)

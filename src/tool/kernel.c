@@ -191,8 +191,13 @@ kernel_publish(const struct tool *t, const char *name,
 	struct netboot n;
 	int rc = -1;
 
-	if (r->kernel == NULL || r->initrd == NULL)
-		return netboot_remove(&t->places, name, true, d) == -1 ? -1 : 0;
+	if (r->kernel == NULL || r->initrd == NULL) {
+		/* The export does not need it: it was added all the same. */
+		if (netboot_remove(&t->places, name, true, d) == -1)
+			tool_say(t, "what boots %s stays: %s", name, d->text);
+		d->text[0] = '\0';
+		return 0;
+	}
 	if (netboot_begin(&n, &t->places, name, d) == -1)
 		return -1;
 	if (copy(&n, NETBOOT_KERNEL, r->kernel, &c[NETBOOT_KERNEL], d) == 0 &&
