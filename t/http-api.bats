@@ -215,6 +215,19 @@ old()
 		[[ $(header content-security-policy) != *unsafe* ]]
 		[ "$(header content-length)" = "$(stat -c %s "$DIR/body")" ]
 	done
+	# Files come from the web server itself.
+	mkdir -p "$DATA/artifacts/disk"
+	echo kernel >"$DATA/artifacts/disk/vmlinuz"
+	for path in /assets/nbdmux.css /artifacts/disk/vmlinuz; do
+		ask "$path"
+		[ "$code" = 200 ]
+		[ "$(header x-content-type-options)" = nosniff ]
+		[ "$(header content-security-policy)" = "default-src 'none'" ]
+		[ -n "$(header cache-control)" ] && [ -n "$(header etag)" ]
+		ask -X DELETE "$path"
+		[ "$code" = 404 ] || [ "$code" = 405 ]
+		is '.error == .detail'
+	done
 }
 
 @test "artifacts are files with three names and no others" {
@@ -409,6 +422,11 @@ old()
 	[ "$status" -eq 1 ]
 	[[ $output == *"MISSING  spool: "*"$DIR/nowhere"* ]]
 	[[ $output == *"MISSING  daemon: "* ]]
+	rm -rf "$DATA/http"
+	touch "$DATA/http"
+	run nbdmux.cgi --check --user="$(id -un)"
+	[[ $output == *"MISSING  http directory: "*"$DATA/http: Not a directory"* ]]
+	rm "$DATA/http"
 	echo "admin-password-file = $DIR/none" >>"$NBDMUX_CONF"
 	run nbdmux.cgi --check --user="$(id -un)"
 	[[ $output == *"MISSING  admin password: "*"$DIR/none"* ]]

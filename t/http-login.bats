@@ -135,6 +135,21 @@ failures()
 	    "admin from 127.0.0.1 over HTTP" ]
 }
 
+@test "where failures cannot be counted guessing is slow, too, and the log says why" {
+	start_locked
+	mkdir -p "$DATA"
+	touch "$DATA/http"
+	ask -d password=wrong /ui/login
+	[ "$code" = 401 ]
+	grep -q "$DATA/http: Not a directory; who guesses waits a second" "$DIR/nbdmux.log"
+	post x -H "Authorization: Bearer open sesame"
+	[ "$code" = 200 ]
+	ask --data-urlencode "password=open sesame" /ui/login
+	[ "$code" = 503 ]
+	[[ $body == *"Not a directory"* ]]
+	rm "$DATA/http"
+}
+
 @test "many guesses at a time gain nothing" {
 	start_locked
 	for ((i = 0; i < 3; i++)); do

@@ -103,11 +103,11 @@ make_key(struct auth *a, unsigned char key[TOKEN_KEY], struct diag *d)
 
 	buf_init(&secret, PASSWORD_MAX);
 	open_dir(a);
-	rc = secret_get(a->dirfd, &secret, d);
+	rc = secret_get(a->dirfd, &a->dir_error, &secret, d);
 	if (rc == 0)
 		token_key(key, secret.data, secret.len, a->password != NULL ?
 		    a->password : "");
-	else
+	else if (a->dirfd != -1)
 		diag_prefix(d, "%s", a->dir);
 	if (secret.data != NULL)
 		explicit_bzero(secret.data, secret.len);
@@ -167,6 +167,7 @@ enum auth_verdict
 auth_password(struct auth *a, const char *address, const char *given)
 {
 	enum auth_verdict verdict = AUTH_YES;
+	struct diag *why = &a->error;
 	struct guard g;
 	int wait;
 
@@ -174,8 +175,11 @@ auth_password(struct auth *a, const char *address, const char *given)
 		return AUTH_YES;
 	if (a->password == NULL)
 		return AUTH_BROKEN;
-	open_dir(a);
-	wait = guard_begin(&g, a->dirfd, address, &a->error);
+	if (open_dir(a) == -1) {
+		a->error = a->dir_error;
+		why = NULL;
+	}
+	wait = guard_begin(&g, a->dirfd, address, why);
 	if (wait > 0) {
 		a->wait = (unsigned)wait;
 		verdict = AUTH_WAIT;
@@ -183,7 +187,7 @@ auth_password(struct auth *a, const char *address, const char *given)
 		guard_pass(&g);
 	} else {
 		verdict = AUTH_WRONG;
-		if (guard_fail(&g, &a->error) != 0)
+		if (guard_fail(&g, why) != 0)
 			sleep(SLOW);
 	}
 	guard_end(&g);

@@ -99,6 +99,15 @@ http_tell(struct http *h, const char *event, const char *reason)
 	tell_end(&e, &h->tool);
 }
 
+void
+http_wrong(struct http *h)
+{
+	http_tell(h, "login-failed", "wrong password");
+	if (h->auth.error.text[0] != '\0')
+		tool_say(&h->tool, "%s; who guesses waits a second",
+		    h->auth.error.text);
+}
+
 struct listing *
 http_listing(struct http *h, struct listing_source *s, const char *name)
 {
@@ -141,7 +150,7 @@ refuse(struct http *h, enum auth_verdict verdict)
 		http_error(h, 500, "%s", h->auth.error.text);
 		break;
 	case AUTH_WRONG:
-		http_tell(h, "login-failed", "wrong password");
+		http_wrong(h);
 		http_error(h, 401, "the password is wrong");
 		break;
 	default:

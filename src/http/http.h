@@ -54,6 +54,9 @@ void http_error(struct http *h, unsigned status, const char *fmt, ...)
 /* An event of somebody on the network; see tell_begin(). */
 void http_tell(struct http *h, const char *event, const char *reason);
 
+/* A wrong password: an event, and a line when it could not be counted. */
+void http_wrong(struct http *h);
+
 extern const struct route http_routes[];
 
 /* The handlers, by the file that they are in. */

@@ -41,7 +41,7 @@ keep_out(struct http *h, enum auth_verdict verdict)
 		page_login(h, 429, d.text);
 		break;
 	case AUTH_WRONG:
-		http_tell(h, "login-failed", "wrong password");
+		http_wrong(h);
 		page_login(h, 401, "the password is wrong");
 		break;
 	default:

@@ -63,7 +63,7 @@ make(int dirfd, struct diag *d)
 }
 
 int
-secret_get(int dirfd, struct buf *b, struct diag *d)
+secret_get(int dirfd, const struct diag *why, struct buf *b, struct diag *d)
 {
 	const char *pinned = getenv("NBDMUX_SESSION_SECRET");
 
@@ -74,7 +74,8 @@ secret_get(int dirfd, struct buf *b, struct diag *d)
 		return buf_add(b, pinned, strlen(pinned));
 	}
 	if (dirfd == -1)
-		return diag_set(d, "there is no place for the session secret");
+		return diag_set(d, "there is no place for the session secret: "
+		    "%s", why->text);
 	if (read_it(dirfd, b, d) == 0)
 		return 0;
 	if (errno != ENOENT || make(dirfd, d) != 0)

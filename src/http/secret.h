@@ -8,10 +8,11 @@
 #define SECRET_FILE "secret"
 
 /*
- * NBDMUX_SESSION_SECRET, else what is in the directory (-1: none is there),
- * else a new one, which is put there for the next time.  Appended to b.  -1
- * with d set.
+ * NBDMUX_SESSION_SECRET, else what is in the directory (-1: there is none, and
+ * this is why), else a new one, which is put there for the next time.  Appended
+ * to b.  -1 with d set.
  */
-int secret_get(int dirfd, struct buf *b, struct diag *d);
+int secret_get(int dirfd, const struct diag *why, struct buf *b,
+    struct diag *d);
 
 #endif

@@ -167,8 +167,8 @@ TEST(a_secret_is_made_once)
 
 	buf_init(&a, 1024);
 	buf_init(&b, 1024);
-	CHECK(secret_get(dirfd_, &a, &d) == 0);
-	CHECK(secret_get(dirfd_, &b, &d) == 0);
+	CHECK(secret_get(dirfd_, NULL, &a, &d) == 0);
+	CHECK(secret_get(dirfd_, NULL, &b, &d) == 0);
 	CHECK(a.len >= 64 && a.len == b.len);
 	CHECK_STR(a.data, b.data);
 	CHECK(fstatat(dirfd_, SECRET_FILE, &st, 0) == 0);
@@ -183,26 +183,28 @@ TEST(one_that_others_can_read_is_none)
 
 	buf_init(&b, 1024);
 	CHECK(fchmodat(dirfd_, SECRET_FILE, 0644, 0) == 0);
-	CHECK(secret_get(dirfd_, &b, &d) == -1);
+	CHECK(secret_get(dirfd_, NULL, &b, &d) == -1);
 	CHECK(strstr(d.text, "0600") != NULL);
 	CHECK(unlinkat(dirfd_, SECRET_FILE, 0) == 0);
-	CHECK(secret_get(dirfd_, &b, &d) == 0);
+	CHECK(secret_get(dirfd_, NULL, &b, &d) == 0);
 	CHECK(unlinkat(dirfd_, SECRET_FILE, 0) == 0);
 	buf_free(&b);
 }
 
 TEST(a_pinned_one_wins)
 {
+	struct diag why = { "the directory is locked" };
 	struct buf b;
 
 	buf_init(&b, 1024);
 	setenv("NBDMUX_SESSION_SECRET", "0123456789abcdef", 1);
-	CHECK(secret_get(-1, &b, &d) == 0);
+	CHECK(secret_get(-1, &why, &b, &d) == 0);
 	CHECK_STR(b.data, "0123456789abcdef");
 	setenv("NBDMUX_SESSION_SECRET", "short", 1);
-	CHECK(secret_get(-1, &b, &d) == -1);
+	CHECK(secret_get(-1, &why, &b, &d) == -1);
 	unsetenv("NBDMUX_SESSION_SECRET");
-	CHECK(secret_get(-1, &b, &d) == -1);
+	CHECK(secret_get(-1, &why, &b, &d) == -1);
+	CHECK(strstr(d.text, why.text) != NULL);
 	buf_free(&b);
 }
 
