@@ -299,16 +299,18 @@ fake_systemctl()
 		grep -qx "$done" systemctl.log
 	done
 
-	# Another configuration is read again, and that is all.
+	# Another configuration is read again, the web server does without it; the
+	# daemon and its clients stay.
 	mv systemctl.log log.old
 	grep -E '^(start|enable) ' log.old >systemctl.log
 	before=$(wc -l <systemctl.log)
 	sed -i 's/warning/error/' common.yml
-	play
-	[[ $recap == *"changed=2 "* ]]
+	play -e nbdmux_web=no
+	[[ $recap == *"changed=4 "* ]]
 	tail -n +$((before + 1)) systemctl.log |
 	    grep -vE '^(show|is-enabled) ' >told
-	[ "$(cat told)" = "reload nbdmuxd" ]
+	[ "$(tr '\n' ' ' <told)" = "reload nbdmuxd restart lighttpd " ]
+	[ ! -e upper/etc/lighttpd/conf-enabled/50-nbdmux.conf ]
 }
 
 @test "nbdmux-deploy(7) has the variables of the role" {

@@ -67,7 +67,7 @@ start()
 {
 	unshare --mount --pid --net --ipc --fork --propagation private \
 	    --kill-child /usr/bin/python3 -B "$CONTAINER" run "$IMAGE" \
-	    "$ETC/compose.yaml" nbdmux "$PWD" >>log 2>&1 3>&- &
+	    "${COMPOSE:-$ETC/compose.yaml}" nbdmux "$PWD" >>log 2>&1 3>&- &
 	ENGINE=$!
 	wait_for 20 has_init
 	INIT=$(children "$ENGINE")
@@ -97,6 +97,15 @@ net()
 healthy()
 {
 	inside --health >health 2>&1
+}
+
+# post CURL-ARGS...: add disk, and print the code.
+post()
+{
+	net curl -s -m 10 -w '%{http_code}' -o answer "$@" \
+	    -H "Content-Type: application/json" \
+	    -d '{"name":"disk","file":"/var/lib/nbdmux/images/disk.img"}' \
+	    http://127.0.0.1:8082/exports
 }
 
 # program NAME: its process.
@@ -180,12 +189,6 @@ assert "user" not in s and "privileged" not in s, s' \
 	# An image of the volume, by HTTP; who does not know the password may not.
 	head -c 1M /dev/urandom >disk.img
 	install -m 644 disk.img "$VOLUME/images/disk.img"
-	post() {
-		net curl -s -m 10 -w '%{http_code}' -o answer "$@" \
-		    -H "Content-Type: application/json" \
-		    -d '{"name":"disk","file":"/var/lib/nbdmux/images/disk.img"}' \
-		    http://127.0.0.1:8082/exports
-	}
 	[ "$(post)" = 401 ]
 	[ "$(post -H "Authorization: Bearer sesame")" = 200 ]
 	net nbdcopy nbd://127.0.0.1/disk copy.img
@@ -221,8 +224,23 @@ time.sleep(60)' 3>&- &
 }
 
 @test "it is not healthy without an answer, and ends when one of its programs does" {
+	# With the password from a file, as engines mount secrets.
+	COMPOSE=$PWD/compose.yaml
+	sed 's|NBDMUX_ADMIN_PASSWORD: .*|NBDMUX_ADMIN_PASSWORD_FILE: /var/lib/nbdmux/secret|' \
+	    "$ETC/compose.yaml" >compose.yaml
+	install -d -o 10809 "$VOLUME" "$VOLUME/images"
+	: >"$VOLUME/secret"
+	start
+	ended 1
+	grep -x "nbdmux-container: there is no password in /var/lib/nbdmux/secret" log
+	printf 'open sesame\nno more\n' >"$VOLUME/secret"
+	truncate -s 1M "$VOLUME/images/disk.img"
 	start
 	wait_for 30 healthy
+	[ "$(post -H "Authorization: Bearer sesame")" = 401 ]
+	[ "$(post -H "Authorization: Bearer open sesame")" = 200 ]
+	kill -HUP "$INIT"
+	wait_for 10 grep -q "read again" log
 	daemon=$(program nbdmuxd)
 	kill -STOP "$daemon"
 	run inside --health
