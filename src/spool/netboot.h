@@ -13,26 +13,35 @@
 
 #include "base/diag.h"
 #include "spool/name.h"
+#include "spool/netbootmark.h"
 #include "spool/places.h"
 
 enum netboot_file { NETBOOT_KERNEL, NETBOOT_INITRD, NETBOOT_MANIFEST };
 #define NETBOOT_FILES 3
 extern const char *const netboot_names[NETBOOT_FILES];
 
-#define NETBOOT_KEYS "keys" /* the mark: made of the entry's keys */
-#define NETBOOT_BUNDLE "bundle " /* and a reference to a bundle */
+#define NETBOOT_MOST (UINT64_C(4) << 30) /* bytes of a kernel, of an initrd */
+
+/* DATA/artifacts, or -1 with errno. */
+int netboot_open(const struct places *p);
 
 /* Whether all of them are there, and what bundle they are of: true and ref
  * (cut to size), or false.  artifactsfd is DATA/artifacts, or -1. */
 bool netboot_ready(int artifactsfd, const char *name);
 bool netboot_ref(int artifactsfd, const char *name, char *ref, size_t size);
 
+/* Whose they are; m is the mark of ours, to be cleared in any case. */
+enum netboot_owner { NETBOOT_NOBODY, NETBOOT_OURS, NETBOOT_OPERATOR };
+enum netboot_owner netboot_owner(int artifactsfd, const char *name,
+    struct netboot_mark *m);
+
 /* A replacement that is being made. */
 struct netboot {
 	char name[NAME_SIZE];
 	char temporary[NAME_SIZE + 8];
-	int artifactsfd; /* locked meanwhile */
-	int dirfd;       /* the new directory */
+	int artifactsfd;
+	int lockfd; /* one at a time for an export */
+	int dirfd;  /* the new directory */
 };
 
 /*
@@ -49,7 +58,7 @@ int netboot_create(struct netboot *n, enum netboot_file file, struct diag *d);
 int netboot_close(struct netboot *n, enum netboot_file file, int fd,
     struct diag *d);
 
-/* All three are there: in place with them, and the mark.  0, or -1. */
+/* All three are there: in place with them, and the mark's text.  0, or -1. */
 int netboot_commit(struct netboot *n, const char *mark, struct diag *d);
 
 /* In any case the last; without a commit nothing has happened. */

@@ -40,7 +40,7 @@ open_source(const char *path, struct diag *d)
 		diag_set(d, "%s is not a regular file", path);
 	else if (st.st_size == 0)
 		diag_set(d, "%s is empty", path);
-	else if ((uint64_t)st.st_size > KERNEL_MOST)
+	else if ((uint64_t)st.st_size > NETBOOT_MOST)
 		diag_set(d, "%s is larger than 4G", path);
 	else
 		return fd;
@@ -94,7 +94,7 @@ copy_bytes(int from, int to, char *piece, struct copied *c, struct diag *d)
 		if (n == -1)
 			return diag_errno(d, "cannot read it");
 		c->size += (uint64_t)n;
-		if (c->size > KERNEL_MOST)
+		if (c->size > NETBOOT_MOST)
 			return diag_set(d, "it is larger than 4G");
 		SHA256Update(&sum, (const uint8_t *)piece, (size_t)n);
 		if (file_write_all(to, piece, (size_t)n) == -1)

@@ -10,8 +10,6 @@
 #include "spool/record.h"
 #include "tool/tool.h"
 
-#define KERNEL_MOST (UINT64_C(4) << 30) /* bytes of a kernel, of an initrd */
-
 /* Whether they are there, readable, and within image-dirs: 0 or -1. */
 int kernel_look(const struct tool *t, const struct record *r, struct diag *d);
 
