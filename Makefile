@@ -33,8 +33,9 @@ TLS       ?= $(if $(shell pkg-config --exists 'gnutls >= 3.7' && echo yes),yes,n
 TLS_LIBS  := $(if $(filter yes,$(TLS)),$(shell pkg-config --libs gnutls))
 OMIT_tls  := $(if $(filter yes,$(TLS)),src/tls/absent.c,$(filter-out src/tls/absent.c,$(wildcard src/tls/*.c)))
 
-# So are libcurl, libarchive and nettle; FETCH=no builds no nbdmux-fetch.
-FETCH_PKG := libcurl libarchive nettle
+# So are libcurl, libarchive, nettle and jansson; FETCH=no builds no
+# nbdmux-fetch.
+FETCH_PKG := libcurl libarchive nettle jansson
 FETCH     ?= $(if $(shell pkg-config --exists $(FETCH_PKG) && echo yes),yes,no)
 FETCH_LIBS := $(if $(filter yes,$(FETCH)),$(shell pkg-config --libs $(FETCH_PKG)))
 OMIT_fetch := $(if $(filter yes,$(FETCH)),,$(wildcard src/fetch/*.c))

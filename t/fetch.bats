@@ -5,6 +5,7 @@
 bats_require_minimum_version 1.5.0
 load helper
 load lib/fetch
+load lib/tls
 
 setup()
 {
@@ -285,6 +286,86 @@ installed"* ]]
 	run -1 nbdmux-fetch -q d
 	[[ $output == *"leads to an address that is not followed"* ]]
 	nothing_left
+}
+
+@test "a redirection does not lead out of fetch-from, nor does a list of sums" {
+	local name port=${URL##*:} list
+
+	mkdir "$WEB/ok"
+	make_image "$WEB/ok/a.img" 1
+	cp "$WEB/ok/a.img" "$WEB/secret"
+	(cd "$WEB/ok" && sha256sum a.img | tee SHA256SUMS >../SHA256SUMS)
+	printf '[nbdmuxd]\nfetch-from = %s/ok\n' "$URL" >"$NBDMUX_CONF"
+	fault /ok/in redirect=/ok/on
+	fault /ok/on redirect="$URL/ok/a.img#there"
+	fault /ok/out redirect=/secret
+	fault /ok/up redirect=../secret
+	fault /ok/far redirect="http://localhost:$port/ok/a.img"
+	fault /ok/twice redirect=/ok/out
+	fault /free redirect="http://localhost:$port/secret"
+	source_export in ok/in
+	source_export a ok/a.img "sha256 = SHA256SUMS"
+	nbdmux-fetch -q in a
+	fetched in "$WEB/ok/a.img"
+	for name in out up far twice; do
+		source_export $name ok/$name
+		run -1 nbdmux-fetch -q $name
+		[[ $output == *"leads to an address that is not followed: http://"*"is not allowed by fetch-from" ]]
+		[ -z "$(image_of $name)" ]
+	done
+	for list in ../SHA256SUMS "http://localhost:$port/ok/SHA256SUMS"; do
+		source_export list ok/a.img "sha256 = $list"
+		run -1 nbdmux-fetch -q list
+		[[ $output == *"SHA256SUMS: fetch-from does not allow it"* ]]
+	done
+	[ "$(web_log | grep -cE ' (/secret|/SHA)')" -eq 0 ]
+	# Strangers cannot have named this one.
+	source_export free free
+	nbdmux-fetch -q free
+	fetched free "$WEB/secret"
+}
+
+@test "an answer that leads on without saying where, or talks for ever, is an error" {
+	make_image "$WEB/a.img" 4
+	fault /a.img as=302
+	source_export a a.img
+	run -1 nbdmux-fetch -q --tries=1 a
+	[ -z "$(image_of a)" ]
+	head -c 1000 "$WEB/a.img" >"$WEB/b.img"
+	fault /b.img as=307
+	source_export b b.img
+	run -1 nbdmux-fetch -q b
+	[[ $output == *"is not followed: it does not say where" ]]
+	nothing_left
+}
+
+@test "a server whose certificate nobody trusts is refused, and who to trust can be said" {
+	can_tls
+	make_pki "$PWD/pki"
+	setup_tls_web "$PKI/server-cert.pem" "$PKI/server-key.pem"
+	make_image "$WEB/a.img" 1
+	printf '[export]\nsource = %s/a.img\n' "$TLS_URL" >"$SPOOL/a.ini"
+	unset CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR
+	run -1 nbdmux-fetch -q a
+	[[ $output == "nbdmux-fetch: cannot fetch a: $TLS_URL/a.img: the server's certificate is not trusted: "* ]]
+	[ "$(wc -l <<<"$output")" -eq 1 ]
+	CURL_CA_BUNDLE=$PKI/otherca-cert.pem run -1 nbdmux-fetch -q a
+	[[ $output == *"is not trusted"* ]]
+	CURL_CA_BUNDLE=$PWD/none run -1 nbdmux-fetch -q --tries=1 a
+	nothing_left
+	CURL_CA_BUNDLE=$PKI/ca-cert.pem nbdmux-fetch -q a
+	fetched a "$WEB/a.img"
+	printf '[export]\nsource = %s/a.img\n' "$TLS_URL" >"$SPOOL/b.ini"
+	SSL_CERT_FILE=$PKI/ca-cert.pem nbdmux-fetch -q b
+	fetched b "$WEB/a.img"
+	# Another name than the certificate's is no better.
+	printf '[export]\nsource = %s/a.img\n' "${TLS_URL/localhost/127.0.0.2}" >"$SPOOL/c.ini"
+	CURL_CA_BUNDLE=$PKI/ca-cert.pem run -1 nbdmux-fetch -q --tries=1 c
+	# Nor is an http address that https leads to.
+	fault /d.img redirect="$URL/a.img"
+	printf '[export]\nsource = %s/d.img\n' "$TLS_URL" >"$SPOOL/d.ini"
+	CURL_CA_BUNDLE=$PKI/ca-cert.pem run -1 nbdmux-fetch -q d
+	[[ $output == *"leads to an address that is not followed"* ]]
 }
 
 @test "a cache in front is asked for the address in base64" {

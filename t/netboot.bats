@@ -59,6 +59,12 @@ manifest()
 	grep -qx "initrd = $PWD/initrd.src" "$SPOOL/disk.ini"
 	nbdmux-ls --json disk | jq -e \
 	    ".exports[0].spool | .kernel == \"$PWD/vmlinuz.src\" and .cmdline == \"root=/dev/nbd0 quiet\""
+	run nbdmux-ls -l disk
+	[ "${lines[2]}" = "    kernel = $PWD/vmlinuz.src" ]
+	[ "${lines[3]}" = "    initrd = $PWD/initrd.src" ]
+	[ "${lines[4]}" = "    cmdline = root=/dev/nbd0 quiet" ]
+	run nbdmux-ls disk
+	[ "${#lines[@]}" -eq 2 ]
 }
 
 @test "a new kernel is no new generation, and replaces the old one" {

@@ -160,6 +160,8 @@ on_data(char *data, size_t size, size_t n, void *arg)
 {
 	struct download *w = arg;
 
+	if (web_leads(w->web))
+		return web_pass(w->web, size * n);
 	if (!w->begun && begin(w) == -1)
 		return 0;
 	if (part_write(w->part, data, size * n, &w->error) == -1) {
@@ -260,7 +262,7 @@ perform(struct download *w)
 	if (make_headers(w, &headers) == 0 &&
 	    web_prepare(w->web, w->url, headers, &w->error) == 0) {
 		set_options(w);
-		rc = curl_easy_perform(w->web->easy);
+		rc = web_perform(w->web);
 		/* An answer without a body is one, too. */
 		if (rc == CURLE_OK && !w->begun && answer_code(w) != 304)
 			begin(w);

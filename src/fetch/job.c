@@ -206,7 +206,8 @@ tell(struct job *j, enum step step)
 	if (j->report.state.format == 0)
 		return; /* it has not begun */
 	if (step != STEP_FAILED)
-		report_end(&j->report, STATUS_READY, NULL);
+		report_end(&j->report, STATUS_READY, j->error.text[0] != '\0' ?
+		    j->error.text : NULL);
 	else if (*j->options->stop)
 		report_end(&j->report, STATUS_QUEUED, NULL);
 	else if (j->status != JOB_BUSY && j->status != TOOL_ABSENT)
@@ -240,6 +241,42 @@ finish(struct job *j, enum step step)
 	fetched_clear(&j->have);
 }
 
+static enum step
+do_steps(struct job *j)
+{
+	enum step step = STEP_GO_ON;
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps) &&
+	    step == STEP_GO_ON; i++)
+		step = steps[i](j);
+	if (step == STEP_FAILED)
+		return step;
+	/* What was tried in vain on the way is no matter now. */
+	j->error.text[0] = '\0';
+	job_netboot(j, step == STEP_OVER);
+	return step;
+}
+
+static int
+conclude(const struct job *j, enum step step, enum job_word *word)
+{
+	bool failed = step == STEP_FAILED;
+
+	*word = failed ? JOB_FAILED_WORD : step == STEP_OVER && !j->booted ?
+	    JOB_UNCHANGED : JOB_FETCHED;
+	if (!failed && j->error.text[0] != '\0' && !j->options->silent)
+		tool_say(j->tool, "%s", j->error.text);
+	if (!failed)
+		return TOOL_OK;
+	if (j->options->silent)
+		return j->status;
+	if (*j->options->stop)
+		return tool_fail(j->tool, TOOL_FAILED, "interrupted; what "
+		    "there is of %s is kept", j->name);
+	return tool_fail(j->tool, j->status, "cannot fetch %s: %s", j->name,
+	    j->error.text);
+}
+
 int
 job_run(struct tool *t, const char *name, const struct job_options *o,
     enum job_word *word)
@@ -247,26 +284,14 @@ job_run(struct tool *t, const char *name, const struct job_options *o,
 	struct job j = { .tool = t, .name = name, .options = o,
 		.imagesfd = -1, .lockfd = -1, .report = { .tool = t,
 		.name = name, .fetchfd = -1 } };
-	enum step step = STEP_GO_ON;
+	enum step step;
 
 	j.report.record = &j.record;
 	j.status = TOOL_FAILED;
 	fetched_dir(&t->places, j.dir);
 	progress_begin(&j.report.progress, o->quiet ? NULL : stderr);
-	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps) &&
-	    step == STEP_GO_ON; i++)
-		step = steps[i](&j);
+	step = do_steps(&j);
 	finish(&j, step);
 	record_clear(&j.record);
-	*word = step == STEP_FAILED ? JOB_FAILED_WORD : step == STEP_OVER ?
-	    JOB_UNCHANGED : JOB_FETCHED;
-	if (step != STEP_FAILED)
-		return TOOL_OK;
-	if (o->silent)
-		return j.status;
-	if (*o->stop)
-		return tool_fail(t, TOOL_FAILED, "interrupted; what there is "
-		    "of %s is kept", name);
-	return tool_fail(t, j.status, "cannot fetch %s: %s", name,
-	    j.error.text);
+	return conclude(&j, step, word);
 }

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdbool.h>
 
+#include "fetch/catalog.h"
 #include "tool/tool.h"
 
 /* Exit statuses are the tools', and: */
@@ -20,8 +21,18 @@ enum {
 
 enum job_word { JOB_NOTHING, JOB_FETCHED, JOB_UNCHANGED, JOB_FAILED_WORD };
 
+/* The cache's, which is asked for when it is needed first; owned by whoever
+ * runs the jobs. */
+struct job_catalog {
+	bool asked;
+	struct catalog *catalog; /* NULL: there is none */
+	struct diag error;       /* or "", when that is no error */
+};
+
 struct job_options {
 	const char *cache;   /* or NULL */
+	const char *from;    /* what strangers may fetch; or NULL */
+	struct job_catalog *catalog;
 	bool refresh;        /* is there something newer? */
 	bool quiet;          /* no progress */
 	bool silent;         /* no errors: the state has them */

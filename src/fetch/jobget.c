@@ -10,6 +10,7 @@
 #include "fetch/jobpriv.h"
 #include "fetch/sparse.h"
 #include "fetch/sums.h"
+#include "spool/url.h"
 
 static bool
 stopped(const struct job *j)
@@ -76,21 +77,30 @@ on_tick(void *arg)
 	    j->part.facts.total);
 }
 
+int
+job_web(struct job *j, struct web *w, struct diag *d)
+{
+	if (web_open(w, d) == -1)
+		return -1;
+	w->stop = j->options->stop;
+	w->cache = j->options->cache;
+	w->within = url_hold(j->options->from, j->record.source);
+	w->tries = j->options->tries;
+	w->stall = j->options->stall;
+	snprintf(w->netrc, sizeof(w->netrc), "%s/netrc",
+	    j->tool->places.data);
+	return 0;
+}
+
 static enum step
 open_parts(struct job *j)
 {
-	if (web_open(&j->web, &j->error) == -1)
+	if (job_web(j, &j->web, &j->error) == -1)
 		return job_fail(j, TOOL_FAILED, false);
-	j->web.stop = j->options->stop;
-	j->web.cache = j->options->cache;
-	j->web.tries = j->options->tries;
-	j->web.stall = j->options->stall;
 	j->web.tick = on_tick;
 	j->web.arg = j;
-	snprintf(j->web.netrc, sizeof(j->web.netrc), "%s/netrc",
-	    j->tool->places.data);
-	if (part_open(&j->part, j->imagesfd, j->name, j->record.source,
-	    &j->error) == -1) {
+	if (part_open(&j->part, j->imagesfd, j->name, PART_IMAGE,
+	    j->record.source, &j->error) == -1) {
 		web_close(&j->web);
 		return job_fail(j, TOOL_FAILED, false);
 	}

@@ -33,6 +33,7 @@ struct job {
 	char sha256[DIGEST_SIZE], sha512[DIGEST_SIZE]; /* wanted; "": any */
 	bool listed;          /* a list of sums said so */
 
+	bool booted;          /* there is something new to boot it */
 	const char *ready;    /* suffix of the work file that is the image */
 	uint64_t size;        /* of it */
 	uint64_t number;      /* of the new image; 0: it has none yet */
@@ -43,6 +44,16 @@ enum step { STEP_GO_ON, STEP_OVER, STEP_FAILED };
 
 /* A step fails with this status and what error says; dirty: start anew. */
 enum step job_fail(struct job *j, int status, bool dirty);
+
+/* A web for the job's requests: 0, or -1 with d set. */
+int job_web(struct job *j, struct web *w, struct diag *d);
+
+/*
+ * After the last step, and when there is nothing to fetch (over): the bundle
+ * that the cache's catalog has for the image.  Without it the image is served
+ * all the same: what went wrong is in error, and the job is done.
+ */
+void job_netboot(struct job *j, bool over);
 
 /* The steps, in their order. */
 enum step job_entry(struct job *j);    /* read what is asked for */

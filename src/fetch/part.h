@@ -1,7 +1,8 @@
 /*
  * part: the download as far as it has come, .NAME.part, with what it is of in
- * .NAME.ini, so that another process can go on with it.  One thread writes it
- * while another reads what is there.
+ * .NAME.ini (a bundle's: .NAME~boot and .NAME~boot.ini), so that another
+ * process can go on with it.  One thread writes it while another reads what is
+ * there.
  */
 #ifndef FETCH_PART_H
 #define FETCH_PART_H
@@ -41,12 +42,14 @@ struct part {
 	bool aborted;    /* by either side */
 };
 
+enum part_kind { PART_IMAGE, PART_BUNDLE };
+
 /*
  * Open, or make, the download of this source.  What is there of another one,
  * or may be damaged, is thrown away.  -1 with errno and d set.
  */
 int part_open(struct part *p, int imagesfd, const char *name,
-    const char *source, struct diag *d);
+    enum part_kind kind, const char *source, struct diag *d);
 void part_close(struct part *p); /* the files stay */
 
 /* --- the writer --- */

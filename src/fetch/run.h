@@ -13,6 +13,8 @@ struct run {
 	bool refresh, quiet;
 	bool job;     /* the daemon's child: for one name, and silent */
 	unsigned tries, stall;
+	const char *netboot; /* publish this bundle, for one name; or NULL */
+	bool check;          /* of it: say what would be done */
 };
 
 int run_fetches(struct tool *t, const struct run *r); /* an exit status */

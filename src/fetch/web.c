@@ -10,7 +10,6 @@
 #include "fetch/webpriv.h"
 #include "spool/url.h"
 
-#define REDIRECTS_MAX 10
 #define CONNECT_TIMEOUT 30L /* s */
 #define PAUSE_TICK 100000000L /* ns */
 
@@ -113,22 +112,29 @@ behind_cache(const char *cache, const char *url)
 
 /* --- one request ---------------------------------------------------------- */
 
-/* An https address is not left for an http one: it was chosen for a reason. */
+/* As curl(1) has it: other authorities than those of the system. */
 static void
-set_protocols(CURL *c, const char *url)
+set_trust(CURL *c)
 {
-	const char *allowed = strncasecmp(url, "https:", 6) == 0 ? "https" :
-	    "http,https";
-#if LIBCURL_VERSION_NUM >= 0x075500
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, allowed);
-	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, allowed);
-#else
-	long mask = CURLPROTO_HTTPS | (strchr(allowed, ',') != NULL ?
-	    CURLPROTO_HTTP : 0);
+	const char *file = getenv("CURL_CA_BUNDLE");
+	const char *dir = getenv("SSL_CERT_DIR");
 
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS, mask);
-	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS, mask);
-#endif
+	if (file == NULL || file[0] == '\0')
+		file = getenv("SSL_CERT_FILE");
+	if (file != NULL && file[0] != '\0')
+		curl_easy_setopt(c, CURLOPT_CAINFO, file);
+	if (dir != NULL && dir[0] != '\0')
+		curl_easy_setopt(c, CURLOPT_CAPATH, dir);
+}
+
+/* The request's own address; where answers lead is looked at by web_perform. */
+static int
+may_ask(const struct web *w, const char *url, struct diag *d)
+{
+	if (w->within == NULL || w->trusted || url_allowed(w->within, url))
+		return 0;
+	return diag_set(d, "%s: fetch-from does not allow it, as it does the "
+	    "source", url);
 }
 
 int
@@ -142,19 +148,22 @@ web_prepare(struct web *w, const char *url, struct curl_slist *headers,
 
 	curl_easy_reset(c);
 	w->error[0] = '\0';
+	w->secure = false;
+	w->passed = 0;
 	rc = curl_easy_setopt(c, CURLOPT_URL, address);
-	set_protocols(c, address);
+	web_protocols(w, address);
 	free(through);
+	if (may_ask(w, url, d) == -1)
+		return -1;
 	if (rc != CURLE_OK || (w->cache != NULL && through == NULL))
 		return diag_set(d, "cannot fetch %s: out of memory", url);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, w->error);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L);
-	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 1L);
-	curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT);
 	curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)w->stall);
+	set_trust(c);
 	curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 256L * 1024);
 	curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
@@ -207,7 +216,11 @@ web_explain(const struct web *w, CURLcode rc, const char *url, struct diag *d)
 		    code == 401 || code == 403 ? " (it is not for us)" : "");
 	else if (rc == CURLE_TOO_MANY_REDIRECTS)
 		diag_set(d, "%s: the server leads on more than %d times", url,
-		    REDIRECTS_MAX);
+		    WEB_LEADS_MAX);
+	else if (rc == CURLE_PEER_FAILED_VERIFICATION)
+		diag_set(d, "%s: the server's certificate is not trusted: %s "
+		    "(CURL_CA_BUNDLE in the environment names a file with "
+		    "other authorities)", url, shown);
 	else if (rc == CURLE_UNSUPPORTED_PROTOCOL)
 		diag_set(d, "%s: the server leads to an address that is not "
 		    "followed: %s", url, shown);
@@ -232,10 +245,19 @@ web_pause(const struct web *w, unsigned tries)
 
 /* --- small files ---------------------------------------------------------- */
 
+struct text {
+	struct web *web;
+	struct buf *b;
+};
+
 static size_t
 on_text(char *data, size_t size, size_t n, void *arg)
 {
-	return buf_add(arg, data, size * n) == 0 ? size * n : 0;
+	const struct text *t = arg;
+
+	if (web_leads(t->web))
+		return web_pass(t->web, size * n);
+	return buf_add(t->b, data, size * n) == 0 ? size * n : 0;
 }
 
 static int
@@ -254,13 +276,24 @@ on_progress(void *arg, curl_off_t total, curl_off_t done, curl_off_t up,
 static CURLcode
 text_once(struct web *w, struct buf *b)
 {
+	struct text t = { w, b };
+
 	buf_reset(b);
 	curl_easy_setopt(w->easy, CURLOPT_WRITEFUNCTION, on_text);
-	curl_easy_setopt(w->easy, CURLOPT_WRITEDATA, b);
+	curl_easy_setopt(w->easy, CURLOPT_WRITEDATA, &t);
 	curl_easy_setopt(w->easy, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(w->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
 	curl_easy_setopt(w->easy, CURLOPT_XFERINFODATA, w);
-	return curl_easy_perform(w->easy);
+	return web_perform(w);
+}
+
+bool
+web_absent(const struct web *w)
+{
+	long code = 0;
+
+	curl_easy_getinfo(w->easy, CURLINFO_RESPONSE_CODE, &code);
+	return code == 404 || code == 410;
 }
 
 enum web_result

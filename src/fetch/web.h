@@ -26,10 +26,15 @@ struct web {
 	CURL *easy;
 	const volatile sig_atomic_t *stop; /* borrowed */
 	const char *cache;  /* in front of all sources, or NULL; borrowed */
+	const char *within; /* beginnings of the addresses that requests may
+	                     * go to; NULL: anywhere.  Borrowed */
 	char netrc[PATH_MAX + 8]; /* names and passwords, if there is one */
+	bool trusted;       /* but for where it leads, a request may */
 	unsigned tries;     /* without getting on, until it is given up */
 	unsigned stall;     /* s without a byte, until a connection is */
 	char error[CURL_ERROR_SIZE];
+	bool secure;        /* this request has been to an https address */
+	size_t passed;      /* bytes of answers that only lead on */
 	/* Called about every second, and after each piece. */
 	void (*tick)(void *arg);
 	void *arg;
@@ -47,9 +52,10 @@ void web_close(struct web *w);
 enum web_result web_download(struct web *w, struct part *p, const char *etag,
     const char *modified, struct diag *d);
 
-/* A small file into b, whose max is the cap. */
+/* A small file into b, whose max is the cap; web_absent(): there is none. */
 enum web_result web_text(struct web *w, const char *url, struct buf *b,
     struct diag *d);
+bool web_absent(const struct web *w);
 
 /* ref as it stands on the page url; the last component of url's path,
  * decoded.  To be freed; NULL: no memory, or nothing that can be fetched. */

@@ -14,6 +14,20 @@ enum web_again { AGAIN_NO, AGAIN_SOON };
 int web_prepare(struct web *w, const char *url, struct curl_slist *headers,
     struct diag *d);
 
+/*
+ * Perform it, and what its answers lead on to.  Bytes of an answer that leads
+ * on are not for the request's functions: web_leads() tells, and web_pass()
+ * is what they return then.
+ */
+CURLcode web_perform(struct web *w);
+bool web_leads(const struct web *w);
+size_t web_pass(struct web *w, size_t len);
+
+#define WEB_LEADS_MAX 10
+
+/* The protocols for this step of a request. */
+void web_protocols(struct web *w, const char *url);
+
 /* After CURLcode rc: what is wrong, for people. */
 enum web_again web_explain(const struct web *w, CURLcode rc, const char *url,
     struct diag *d);

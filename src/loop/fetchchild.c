@@ -82,7 +82,7 @@ child_start(struct job_fetch *j, const struct server *s, struct diag *d)
 
 	if (program_find(path, PROGRAM, d) == -1)
 		return diag_prefix(d, "nothing here fetches images (it is "
-		    "built where libcurl, libarchive and nettle are)");
+		    "built where libcurl, libarchive, nettle and jansson are)");
 	if (p->conf_given) {
 		argv[6] = (char *)"-C";
 		argv[7] = (char *)p->conf;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum { OPTION_RAW = 256, OPTION_CHECK, OPTION_TIMEOUT, OPTION_JSON,
-	OPTION_NO_WAIT };
+	OPTION_NO_WAIT, OPTION_NETBOOT };
 
 static const struct option_row rows[] = {
 	{ 'w', NULL, NULL, "clients may write: the same as --mode=rw" },
@@ -16,6 +16,8 @@ static const struct option_row rows[] = {
 	{ 'a', NULL, "CIDR,...", "the same as --allow=CIDR,..." },
 	{ OPTION_RAW, "raw", NULL,
 	    "serve the image's bytes whatever format they look like" },
+	{ OPTION_NETBOOT, "netboot", "FILE",
+	    "publish this bundle as what boots it" },
 	{ OPTION_CHECK, "check", NULL,
 	    "say what would be done, and do nothing" },
 	{ OPTION_TIMEOUT, "timeout", "S", "wait for the daemon so long [5]" },
@@ -81,6 +83,9 @@ one(struct options *o, struct add *a, int c)
 	case OPTION_NO_WAIT:
 		a->no_wait = true;
 		return 0;
+	case OPTION_NETBOOT:
+		a->netboot = optarg;
+		return 0;
 	case OPTION_TIMEOUT:
 		if (tool_seconds(optarg, &a->timeout, &d) == 0)
 			return 0;
@@ -110,6 +115,12 @@ parse(struct options *o, struct add *a, int argc, char **argv, int *status)
 		options_wrong(o, argc - optind < 2 ?
 		    "a name and an image are needed" :
 		    "one name and one image are all that fits");
+		return -1;
+	}
+	if (a->netboot != NULL && (a->record.kernel != NULL ||
+	    a->record.initrd != NULL)) {
+		options_wrong(o, "--netboot has a kernel; --kernel and "
+		    "--initrd do not go with it");
 		return -1;
 	}
 	a->name = argv[optind];

@@ -4,7 +4,8 @@
 
 #include <bsd/stdlib.h>
 
-enum { OPTION_REFRESH = 256, OPTION_JOB, OPTION_TRIES, OPTION_STALL };
+enum { OPTION_REFRESH = 256, OPTION_JOB, OPTION_TRIES, OPTION_STALL,
+	OPTION_NETBOOT, OPTION_CHECK };
 
 static const struct option_row rows[] = {
 	{ 'q', "quiet", NULL, "no progress, and nothing of what is unchanged" },
@@ -14,6 +15,10 @@ static const struct option_row rows[] = {
 	    "give up after so many in vain [5]" },
 	{ OPTION_STALL, "stall", "S",
 	    "give up a connection that is silent for so long [60]" },
+	{ OPTION_NETBOOT, "netboot", "FILE",
+	    "publish this bundle as what boots the export" },
+	{ OPTION_CHECK, "check", NULL,
+	    "with --netboot: say what would be done, and do nothing" },
 	{ OPTION_JOB, "job", NULL, "as the daemon does it: silent, and "
 	    "ended with it" },
 	{ 0 }
@@ -45,11 +50,33 @@ one(const struct options *o, struct run *r, int c)
 	case OPTION_JOB:
 		r->job = true;
 		return 0;
+	case OPTION_NETBOOT:
+		r->netboot = optarg;
+		return 0;
+	case OPTION_CHECK:
+		r->check = true;
+		return 0;
 	case OPTION_TRIES:
 		return number(o, "tries", &r->tries);
 	default:
 		return number(o, "stall", &r->stall);
 	}
+}
+
+static int
+check_together(const struct options *o, const struct run *r)
+{
+	if (r->job && r->count != 1)
+		options_wrong(o, "--job is for one export");
+	else if (r->netboot != NULL && r->count != 1)
+		options_wrong(o, "--netboot is for one export");
+	else if (r->netboot != NULL && (r->job || r->refresh))
+		options_wrong(o, "--netboot fetches nothing");
+	else if (r->check && r->netboot == NULL)
+		options_wrong(o, "--check goes with --netboot");
+	else
+		return 0;
+	return -1;
 }
 
 /* 0: go on; else an exit status in *status. */
@@ -65,11 +92,7 @@ parse(struct options *o, struct run *r, int argc, char **argv, int *status)
 		return -1;
 	r->names = argv + optind;
 	r->count = (size_t)(argc - optind);
-	if (r->job && r->count != 1) {
-		options_wrong(o, "--job is for one export");
-		return -1;
-	}
-	return 0;
+	return check_together(o, r);
 }
 
 int

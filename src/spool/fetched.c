@@ -96,7 +96,7 @@ void
 fetched_clean(int imagesfd, const char *name)
 {
 	static const char *const suffixes[] = { WORK_PART, WORK_FACTS,
-		WORK_IMAGE, WORK_RAW };
+		WORK_IMAGE, WORK_RAW, WORK_BUNDLE, WORK_BUNDLE_FACTS };
 	char file[WORK_FILE_SIZE];
 	int lock = fetch_lock(imagesfd, name, NULL);
 

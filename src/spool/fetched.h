@@ -73,7 +73,9 @@ int fetched_list(int imagesfd, const char *name, uint64_t **list,
 #define WORK_FACTS ".ini" /* of what it is */
 #define WORK_IMAGE ".img" /* decompressed */
 #define WORK_RAW ".raw"   /* converted */
-#define WORK_FILE_SIZE (NAME_SIZE + 8)
+#define WORK_BUNDLE "~boot" /* the download of what boots it: no export has */
+#define WORK_BUNDLE_FACTS "~boot.ini" /* such a name */
+#define WORK_FILE_SIZE (NAME_SIZE + 16)
 void fetched_work(char file[WORK_FILE_SIZE], const char *name,
     const char *suffix);
 void fetched_clean(int imagesfd, const char *name);

@@ -212,3 +212,9 @@ url_allowed(const char *list, const char *url)
 	}
 	return false;
 }
+
+const char *
+url_hold(const char *list, const char *source)
+{
+	return url_allowed(list, source) ? list : NULL;
+}

@@ -23,4 +23,12 @@ int url_check_prefix(const char *prefix, struct diag *d);
 /* Whether an address that url_check() takes begins like one of the list. */
 bool url_allowed(const char *list, const char *url);
 
+/*
+ * The list that all requests for a source are held to: a source that begins
+ * like one of it may have been named by a stranger, who is not to be led, by
+ * a list of sums or a server, to where the list does not.  NULL: whoever
+ * named another one may fetch from anywhere.
+ */
+const char *url_hold(const char *list, const char *source);
+
 #endif

@@ -11,7 +11,6 @@
 #include "spool/state.h"
 #include "spool/url.h"
 #include "tool/addpriv.h"
-#include "tool/kernel.h"
 #include "tool/source.h"
 #include "tool/tell.h"
 #include "tool/uri.h"
@@ -226,11 +225,7 @@ image_is_newer(const struct adding *a)
 static int
 publish(struct adding *a, enum answer answer)
 {
-	uint64_t generation = a->sub.state.generation;
-
-	if (config_data(&a->tool->places, &a->error) == 0 &&
-	    kernel_publish(a->tool, a->add->name, &a->add->record, generation,
-	    &a->error) == 0)
+	if (add_boot(a) == 0)
 		return 0;
 	diag_prefix(&a->error, "%s is in the spool, but what boots it is not "
 	    "published", a->add->name);
@@ -286,31 +281,39 @@ with_entry(struct adding *a)
 	return status;
 }
 
-/* The image, and whether the whole could be written. */
 static int
-prepare(struct tool *t, struct add *add, struct diag *d)
+format(const struct record *r, struct diag *d)
 {
 	struct buf text;
-	int result;
+	int rc;
+
+	buf_init(&text, RECORD_FILE_MAX);
+	rc = record_format(r, &text, d);
+	buf_free(&text);
+	return rc;
+}
+
+/* The image, what boots it, and whether the whole could be written. */
+static int
+prepare(struct adding *a)
+{
+	struct add *add = a->add;
+	struct record *r = &add->record;
+	struct diag *d = &a->error;
 
 	if (url_is(add->image))
-		add->record.source = strdup(add->image);
+		r->source = strdup(add->image);
 	else
-		add->record.image = source_absolute(add->image, d);
-	if (add->record.image == NULL && add->record.source == NULL)
+		r->image = source_absolute(add->image, d);
+	if (r->image == NULL && r->source == NULL)
 		return -1;
-	if ((add->record.source != NULL && url_check(add->image, d) != 0) ||
-	    kernel_look(t, &add->record, d) != 0)
+	if ((r->source != NULL && url_check(add->image, d) != 0) ||
+	    add_boot_look(a) != 0 || format(r, d) != 0)
 		return -1;
-	buf_init(&text, RECORD_FILE_MAX);
-	result = record_format(&add->record, &text, d);
-	buf_free(&text);
-	if (result == 0 && add->record.image == NULL)
-		return tool_open_spool(t, true, d);
-	if (result != 0 || (!add->looked &&
-	    source_look(add->record.image, add->raw, d) != 0))
+	if (r->image != NULL && !add->looked &&
+	    source_look(r->image, add->raw, d) != 0)
 		return -1;
-	return tool_open_spool(t, true, d);
+	return tool_open_spool(a->tool, true, d);
 }
 
 static int
@@ -318,7 +321,7 @@ run(struct adding *a)
 {
 	int status;
 
-	if (prepare(a->tool, a->add, &a->error) != 0 ||
+	if (prepare(a) != 0 ||
 	    server_open(&a->sub.server, a->tool, &a->error) != 0)
 		return tool_fail(a->tool, TOOL_FAILED, "cannot add %s: %s",
 		    a->add->name, a->error.text);

@@ -11,6 +11,7 @@ struct add {
 	const char *name;
 	const char *image;    /* as given: a path, maybe relative, or a URL */
 	struct record record; /* all but the image, or the source */
+	const char *netboot;  /* a bundle with what boots it, or NULL */
 	bool raw;             /* do not look at the image's format */
 	bool check;           /* say what would be done */
 	bool json;

@@ -26,6 +26,14 @@ int add_keep_image(struct adding *a, struct diag *d);
 bool add_fetch_failed(const struct adding *a);
 
 /*
+ * What boots it, by the entry's keys or the bundle that was given, as it is
+ * published once the entry stays; and whether that could be done.  0 or -1
+ * with error set.
+ */
+int add_boot(struct adding *a);
+int add_boot_look(struct adding *a);
+
+/*
  * The entry has a source, and this was the daemon's first answer: see it
  * fetched, or say who will.  An exit status.
  */

@@ -3,25 +3,18 @@
  * and goes on when we are interrupted; without a daemon nbdmux-fetch does it
  * here and now.
  */
-#include <sys/wait.h>
-
-#include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/program.h"
 #include "base/text.h"
 #include "spool/config.h"
 #include "spool/fetch.h"
 #include "spool/fetched.h"
 #include "tool/addpriv.h"
 #include "tool/progress.h"
-
-#define PROGRAM "nbdmux-fetch"
+#include "tool/runfetch.h"
 
 int
 add_keep_image(struct adding *a, struct diag *d)
@@ -76,9 +69,12 @@ add_fetch_failed(const struct adding *a)
 
 /* --- following ------------------------------------------------------------ */
 
-/* The entry is not ours any more, and asks for something else. */
+/*
+ * The entry is not ours any more, and asks for something else.  One that asks
+ * for the same, as nbdmux-fetch writes it with the image, is as good as ours.
+ */
 static bool
-replaced(const struct adding *a)
+replaced(struct adding *a)
 {
 	struct record now = { 0 };
 	struct entry e;
@@ -90,6 +86,8 @@ replaced(const struct adding *a)
 	    record_parse(&now, e.old.len > 0 ? e.old.data : "", e.old.len,
 	    e.file, NULL) == 0)
 		other = !record_fetches_same(&now, &a->add->record);
+	if (!other)
+		a->sub.entry.stamp = e.stamp;
 	entry_close(&e);
 	record_clear(&now);
 	return other;
@@ -117,9 +115,12 @@ queued(struct adding *a, const char *why)
 	return TOOL_OK;
 }
 
+/* warning: what is wrong although it is served, or NULL. */
 static int
-done(struct adding *a)
+done(struct adding *a, const char *warning)
 {
+	if (warning != NULL)
+		tool_say(a->tool, "%s", warning);
 	state_export_clear(&a->sub.state);
 	if (a->sub.server.exportsfd != -1)
 		state_read_export(a->sub.server.exportsfd, a->add->name,
@@ -151,7 +152,7 @@ look(struct adding *a, struct progress *p)
 		else
 			progress_show(p, a->add->name, &f);
 		if (f.status == STATUS_READY)
-			status = done(a);
+			status = done(a, f.error);
 		else if (f.status == STATUS_FAILED)
 			status = failed(a, &f);
 		else if (f.error != NULL)
@@ -189,54 +190,15 @@ follow(struct adding *a)
 /* --- without a daemon ----------------------------------------------------- */
 
 static int
-spawn(const struct adding *a, const char *path, pid_t *pid)
-{
-	extern char **environ;
-	const struct places *p = &a->tool->places;
-	char *argv[] = { (char *)PROGRAM, (char *)"-s", (char *)p->spool,
-		(char *)"-S", (char *)p->state, (char *)a->add->name, NULL,
-		NULL, NULL };
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	int error;
-
-	if (p->conf_given) {
-		argv[5] = (char *)"-C";
-		argv[6] = (char *)p->conf;
-		argv[7] = (char *)a->add->name;
-	}
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-	posix_spawnattr_setsigmask(&attr, &a->sub.await.signals.old);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null",
-	    O_WRONLY, 0);
-	error = posix_spawn(pid, path, &actions, &attr, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attr);
-	return error;
-}
-
-static int
 fetch_here(struct adding *a)
 {
-	char path[PATH_MAX];
-	int error, status;
-	pid_t pid;
+	static const char *const none[] = { NULL };
+	int status = runfetch(a->tool, none, a->add->name,
+	    &a->sub.await.signals.old, NULL, &a->error);
 
-	if (program_find(path, PROGRAM, &a->error) != 0)
+	if (status == -1)
 		return add_trouble(a, TOOL_FAILED, a->word);
-	fflush(stdout);
-	error = spawn(a, path, &pid);
-	if (error != 0) {
-		errno = error;
-		diag_errno(&a->error, "cannot run %s", path);
-		return add_trouble(a, TOOL_FAILED, a->word);
-	}
-	while (waitpid(pid, &status, 0) == -1)
-		if (errno != EINTR)
-			return TOOL_FAILED;
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+	if (status != TOOL_OK) {
 		diag_set(&a->error, "%s is not fetched; the entry stays in the "
 		    "spool", a->add->name);
 		return add_trouble(a, TOOL_FAILED, a->word);
@@ -259,7 +221,7 @@ add_follow(struct adding *a, enum answer answer)
 	fetched_dir(&a->tool->places, dir);
 	if (!fetched_wanted(&a->add->record, a->add->name, dir) &&
 	    answer == ANSWER_READY)
-		return done(a);
+		return done(a, NULL);
 	if (answer == ANSWER_DOWN && a->add->no_wait) {
 		tool_say(a->tool, "no daemon runs; %s will be fetched when "
 		    "nbdmuxd is started", a->add->name);

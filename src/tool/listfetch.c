@@ -74,6 +74,10 @@ fill(struct listing_row *r, const struct places_of *p)
 		f->status = STATUS_QUEUED;
 	if (r->fetching && f->status == STATUS_FAILED)
 		take_error(r);
+	/* It is served, and cannot be booted. */
+	if (r->fetching && f->status == STATUS_READY && f->error != NULL &&
+	    r->state.error == NULL)
+		r->state.error = strdup(f->error);
 }
 
 void

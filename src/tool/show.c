@@ -1,6 +1,7 @@
 /* show: which columns there are, and what stands in them. */
 #include <bsd/string.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/size.h"
@@ -133,6 +134,29 @@ note_error(struct table *t, const struct listing_row *r)
 		table_note(t, r->state.error);
 }
 
+/* Too long for columns, and most exports have none. */
+static void
+note_boot(struct table *t, const struct listing_row *r)
+{
+	static const char *const names[] = { "kernel", "initrd", "cmdline" };
+	const struct record *record;
+	const char *values[3];
+	char text[PATH_MAX + 32];
+
+	if (r->entry == NULL || r->entry->bad)
+		return;
+	record = &r->entry->record;
+	values[0] = record->kernel;
+	values[1] = record->initrd;
+	values[2] = record->cmdline;
+	for (size_t i = 0; i < 3; i++)
+		if (values[i] != NULL) {
+			snprintf(text, sizeof(text), "%s = %s", names[i],
+			    values[i]);
+			table_note(t, text);
+		}
+}
+
 static int
 finish(struct table *t, FILE *out, size_t width)
 {
@@ -201,6 +225,7 @@ show_long(const struct listing *l, FILE *out, size_t width)
 		    cell_since(since, r), cell_allow(r),
 		    cell_image(r),
 		    cell_description(text, sizeof(text), r) });
+		note_boot(&t, r);
 		note_error(&t, r);
 	}
 	return finish(&t, out, width);

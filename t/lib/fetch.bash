@@ -1,6 +1,7 @@
 # For bats files about nbdmux-fetch: a web server, and what it serves.
 #
 #	setup_web               $WEB is its directory, $URL its address
+#	setup_tls_web CERTIFICATE KEY  another one of it over TLS at $TLS_URL
 #	fault PATH WORD...      what it does wrong from now on, see webserver.py
 #	web_log                 "METHOD PATH STATUS RANGE BYTES" for each answer
 #	source_export NAME FILE [LINE...]  the entry, of a file of the server
@@ -20,9 +21,20 @@ setup_web()
 	export WEB URL DATA IMAGES WEBSERVER
 }
 
+setup_tls_web()
+{
+	/usr/bin/python3 -B "$BATS_TEST_DIRNAME/lib/webserver.py" "$WEB" \
+	    "$DIR/tls-port" "$DIR/web.log" "$@" 2>"$DIR/tls-web.err" 3>&- &
+	TLS_WEBSERVER=$!
+	wait_for 10 test -s "$DIR/tls-port"
+	TLS_URL=https://localhost:$(cat "$DIR/tls-port")
+	export TLS_URL TLS_WEBSERVER
+}
+
 stop_web()
 {
 	[ -z "${WEBSERVER:-}" ] || kill "$WEBSERVER" 2>/dev/null || true
+	[ -z "${TLS_WEBSERVER:-}" ] || kill "$TLS_WEBSERVER" 2>/dev/null || true
 }
 
 fault()

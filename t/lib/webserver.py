@@ -2,10 +2,11 @@
 webserver: HTTP for tests of nbdmux-fetch, with what servers do and what they
 do wrong.
 
-	webserver.py DIR PORTFILE LOG
+	webserver.py DIR PORTFILE LOG [CERTIFICATE KEY]
 
 serves DIR on a free port of 127.0.0.1, which is written into PORTFILE, and
-logs a line "METHOD PATH STATUS RANGE BYTES" for each answer.  DIR/.faults has
+logs a line "METHOD PATH STATUS RANGE BYTES" for each answer; with a certificate
+over TLS.  DIR/.faults has
 lines "PATH KEY[=VALUE]...", read for each request:
 
 	cut=N        close the connection after N bytes of each body
@@ -15,6 +16,7 @@ lines "PATH KEY[=VALUE]...", read for each request:
 	chunked      no Content-Length
 	status=N     answer with that status, and nothing else
 	redirect=URL
+	as=N         answer as ever, but with that status
 	norange      no ranges, and no mark of the version
 	weak         a mark of the version that is good for no range
 	badrange     an answer to a range that begins elsewhere
@@ -26,6 +28,7 @@ import hashlib
 import http.server
 import os
 import re
+import ssl
 import sys
 import threading
 import time
@@ -118,7 +121,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 		return self.answer(file, start, size, status, etag, modified, fault)
 
 	def answer(self, file, start, size, status, etag, modified, fault):
-		self.send_response(status)
+		self.send_response(int(fault.get("as", status)))
 		if status == 206:
 			self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
 		if "norange" not in fault:
@@ -176,8 +179,14 @@ class Server(http.server.ThreadingHTTPServer):
 		pass
 
 
-root, portfile, log = sys.argv[1:]
+root, portfile, log = sys.argv[1:4]
 server = Server(("127.0.0.1", 0), Handler)
+if len(sys.argv) > 4:
+	context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+	context.load_cert_chain(*sys.argv[4:6])
+	# The handshake is the thread's, not the listener's.
+	server.socket = context.wrap_socket(server.socket, server_side=True,
+		do_handshake_on_connect=False)
 with open(portfile + ".new", "w") as f:
 	f.write(f"{server.server_address[1]}\n")
 os.rename(portfile + ".new", portfile)
