@@ -287,9 +287,9 @@ fake_systemctl()
 	ansible-playbook() { in_machine "$ansible" "$@"; }
 	play
 	[[ $recap == *"failed=0 "* ]]
-	grep '^nbdmux:.*:/var/lib/nbdmux:' upper/etc/passwd
-	grep '^nbdmux:.*:www-data' upper/etc/group
-	gid=$(sed -n 's/^nbdmux:x:\([0-9]*\):.*/\1/p' upper/etc/group)
+	in_machine getent passwd nbdmux | grep ':/var/lib/nbdmux:'
+	in_machine getent group nbdmux | grep ':www-data$'
+	gid=$(in_machine getent group nbdmux | cut -d: -f3)
 	[ "$(stat -c '%a %g' upper/var/spool/nbdmux)" = "2775 $gid" ]
 	[ "$(stat -c '%a %g' upper/etc/nbdmux/password)" = "640 $gid" ]
 	[ -e upper/usr/lib/systemd/system/nbdmuxd.service ]

@@ -310,3 +310,36 @@ publish()
 	    >>whole.conf
 	lighttpd -tt -f whole.conf
 }
+
+# --- deploying ------------------------------------------------------------------
+
+@test "the role and the Containerfile install what t/packages does, and what that links" {
+	local role=$ETC/ansible/roles/nbdmux/defaults/main.yml
+
+	# list NAME: of the role.
+	list() {
+		sed -n "/^$1:/,/^$/s/^  - //p" "$role" | sort
+	}
+	# step N: what the Nth apt-get of the Containerfile installs.
+	step() {
+		awk -v n="$1" '/apt-get install/ { at++; next }
+		    at == n && /^ *&&/ { exit } at == n' \
+		    "$ETC/container/Containerfile" | grep -oE '[a-z][a-z0-9.+-]+' |
+		    sed 's/t64$//' | sort
+	}
+	sed -n '/^build="/,/"$/p' "$BATS_TEST_DIRNAME/packages" |
+	    sed 's/build=//; s/"//g' | tr -s ' \t\n' '\n' | grep . | sort >wanted
+	[ "$(wc -l <wanted)" -ge 10 ]
+	list nbdmux_build_packages | diff wanted -
+	step 1 | diff wanted -
+	list nbdmux_run_packages >wanted
+	[ "$(wc -l <wanted)" -ge 5 ]
+	step 2 | grep -vxE 'ca-certificates|lighttpd' | diff wanted -
+	# A -dev package's name begins as the library's does, where it has one.
+	list nbdmux_build_packages | grep -- -dev | grep -v libc6 |
+	    sed 's/-dev$//; s/-openssl//; s/[0-9]*$//; s/^nettle/libnettle/' |
+	    while read -r library; do
+		grep -q "^${library}[0-9]*\$" wanted ||
+		    { echo "$library is not installed"; exit 1; }
+	done
+}
