@@ -223,6 +223,34 @@ time.sleep(60)' 3>&- &
 	ended 0
 }
 
+@test "it fetches images, and hands out what boots them" {
+	mkdir web
+	head -c 1M /dev/urandom >disk.img
+	gzip -c disk.img >web/disk.img.gz
+	start
+	net /usr/bin/python3 -m http.server --bind 127.0.0.1 --directory web 8000 \
+	    >web.log 2>&1 3>&- &
+	web=$!
+	wait_for 30 healthy
+	wait_for 10 net curl -s -o listing http://127.0.0.1:8000/
+	inside nbdmux-add disk http://127.0.0.1:8000/disk.img.gz
+	kill "$web"
+	net nbdcopy nbd://127.0.0.1/disk - | cmp - disk.img
+	# Its files are lighttpd's to serve, from the volume and from the image.
+	echo kernel >"$VOLUME/images/vmlinuz"
+	echo initrd >"$VOLUME/images/initrd"
+	inside sh -c 'cd /var/lib/nbdmux/images &&
+	    nbdmux-add --kernel=vmlinuz --initrd=initrd boots disk-1.img'
+	get() {
+		net curl -s -f -m 10 "http://127.0.0.1:8082$1"
+	}
+	[ "$(get /artifacts/boots/vmlinuz)" = kernel ]
+	get /ipxe/boots | grep '^#!ipxe'
+	get /assets/nbdmux.css | cmp - "$CONTEXT/etc/www/nbdmux.css"
+	kill -TERM "$INIT"
+	ended 0
+}
+
 @test "it is not healthy without an answer, and ends when one of its programs does" {
 	# With the password from a file, as engines mount secrets.
 	COMPOSE=$PWD/compose.yaml
