@@ -140,12 +140,14 @@ $(TEST_PROGS): $(BUILD)/t/lib/%: $(BUILD)/t/lib/%.o $(call libs,wire base)
 include t/bench.mk
 
 # The fuzzers' targets without a fuzzer, for what they have found: t/fuzz.bats
-REPLAYS := $(patsubst %.c,$(BUILD)/%,$(wildcard t/fuzz/fuzz_*.c))
+REPLAYS := $(patsubst %.c,$(BUILD)/%,$(filter-out $(if $(filter yes,$(HTTP)),,%_http.c),$(wildcard t/fuzz/fuzz_*.c)))
+$(BUILD)/t/fuzz/fuzz_http: $(call libs,http)
+$(BUILD)/t/fuzz/fuzz_http: LDLIBS += $(HTTP_LIBS)
 $(BUILD)/t/fuzz/fuzz_session: $(addprefix $(BUILD)/t/fuzz/,talk.o stream.o replies.o memory.o)
 $(BUILD)/t/fuzz/fuzz_session: WRAP = $(shell cat t/fuzz/memory.wrap)
 $(REPLAYS): %: %.o $(BUILD)/t/fuzz/replay.o $(call libs,tool $(LIBS_session))
 	$(if $(Q),@echo "  LINK $@")
-	$(Q)$(CC) $(ALL_LDFLAGS) $(WRAP) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(WRAP) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 # for t/fuzz/afl: the session's corpus as what clients send
 $(BUILD)/t/fuzz/streams: $(addprefix $(BUILD)/t/fuzz/,streams.o stream.o talk.o) $(call libs,wire base)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lbsd -linih -lm

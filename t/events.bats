@@ -327,10 +327,15 @@ for i in range(700):
 		printf 'rubbish \377\n{"time":1,"event":"x"}\n'
 		head -c 300000 /dev/zero | tr '\0' x
 		printf '\n{"time":"2026-11-20T00:00:00.000Z","event":["x"]}\n'
+		for rest in '"who":nul' '"n":01' '"n":1.' '"n":-' '"n":1e+' '"n":e5' \
+		    '"who":"\377"' '"who":"\300\257"' '"n":1,'; do
+			printf '{"time":"2026-11-20T00:00:00.000Z","event":"x",%b}\n' "$rest"
+		done
 	} >>"$DATA/events.jsonl"
 	put 1
 	printf '{"time":"2026-11-20T00:00:00.000Z"' >>"$DATA/events.jsonl"
 	[ "$(nbdmux-events | wc -l)" -eq 2 ]
+	nbdmux-events --json | jq -e . >/dev/null
 }
 
 @test "what a client or a file brings cannot write to the terminal" {

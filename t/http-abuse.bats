@@ -23,7 +23,7 @@ teardown()
 verifier()
 {
 	/usr/bin/python3 -B -c '
-import sys, os, nbd
+import sys, os, time, nbd
 want = open(sys.argv[2], "rb").read()
 h = nbd.NBD()
 h.connect_uri("nbd://127.0.0.1:%s/data" % sys.argv[1])
@@ -32,6 +32,7 @@ while not os.path.exists(sys.argv[3]) or reads < 10:
 	at = (reads * 4096) % len(want)
 	assert bytes(h.pread(4096, at)) == want[at:at + 4096]
 	reads += 1
+	time.sleep(0.002)
 h.shutdown()' "$PORT" "$DIR/data.img" "$DIR/stop" 3>&- &
 }
 
@@ -70,6 +71,34 @@ h.shutdown()' "$PORT" "$DIR/data.img" "$DIR/stop" 3>&- &
 	[ "$(grep -cx 200 "$DIR/codes")" = 200 ]
 	all() { ask /exports; is '[.[] | select(.status == "ready")] | length == 41'; }
 	wait_for 10 all
+}
+
+@test "changes of one export at the same time are made one after the other" {
+	local i
+
+	start_web
+	for ((i = 0; i < 30; i++)); do
+		echo "{\"name\":\"x\",\"file\":\"$DIR/a.img\",\"description\":\"no. $i\"}" >"$DIR/$i.json"
+		[ $((i % 3)) -ne 0 ] ||
+		    echo "-X DELETE -w 'D%{http_code}\n' $URL/exports/x"
+		echo "-w '%{http_code}\n' -H Content-Type:application/json -d @$DIR/$i.json $URL/exports"
+	done >"$DIR/requests"
+	xargs -P 40 -L 1 -a "$DIR/requests" curl -s -m 60 -o /dev/null >"$DIR/codes"
+	sort "$DIR/codes" | uniq -c
+	[ "$(grep -cx 200 "$DIR/codes")" = 30 ]
+	[ "$(grep -cxE 'D(204|404)' "$DIR/codes")" = 10 ]
+	# Others may come in between: that is their right, and is said.
+	while [ ! -e "$DIR/enough" ]; do
+		put_export x "$DIR/a.img" ro "description = $RANDOM" || break
+	done 3>&- &
+	for ((i = 0; i < 50; i++)); do
+		send POST /exports "@$DIR/1.json"
+		[ "$code" = 200 ] || break
+	done
+	touch "$DIR/enough"
+	wait $!
+	[ "$code" = 409 ]
+	is '.error == .detail and (.error | test("somebody else"))'
 }
 
 # What the spool has, to the nanosecond.

@@ -79,8 +79,8 @@ auth_free(struct auth *a)
 	a->dirfd = -1;
 }
 
-static int
-open_dir(struct auth *a)
+int
+auth_dir(struct auth *a)
 {
 	if (a->dirfd != -1)
 		return a->dirfd;
@@ -102,7 +102,7 @@ make_key(struct auth *a, unsigned char key[TOKEN_KEY], struct diag *d)
 	int rc;
 
 	buf_init(&secret, PASSWORD_MAX);
-	open_dir(a);
+	auth_dir(a);
 	rc = secret_get(a->dirfd, &a->dir_error, &secret, d);
 	if (rc == 0)
 		token_key(key, secret.data, secret.len, a->password != NULL ?
@@ -175,7 +175,7 @@ auth_password(struct auth *a, const char *address, const char *given)
 		return AUTH_YES;
 	if (a->password == NULL)
 		return AUTH_BROKEN;
-	if (open_dir(a) == -1) {
+	if (auth_dir(a) == -1) {
 		a->error = a->dir_error;
 		why = NULL;
 	}

@@ -50,6 +50,9 @@ int auth_cookie(struct auth *a, const struct request *r, char *dst,
 /* The one that takes it away. */
 void auth_cookie_end(const struct request *r, char *dst, size_t size);
 
+/* The directory, opened if need be; -1 with dir_error set. */
+int auth_dir(struct auth *a);
+
 /* The secret can be had; for --check.  -1 with d set. */
 int auth_key_check(struct auth *a, struct diag *d);
 

@@ -13,6 +13,7 @@
 #include "http/change.h"
 #include "http/exports.h"
 #include "http/jsonbody.h"
+#include "http/turn.h"
 #include "spool/url.h"
 #include "tool/add.h"
 #include "tool/rm.h"
@@ -184,16 +185,17 @@ take(const struct http *h, struct add *a, const struct form *f, struct diag *d)
 
 /* The statuses of nbdmux-add; what came too late is in the spool. */
 static unsigned
-status_of(int status)
+add(struct http *h, struct add *a)
 {
-	switch (status) {
+	h->turn = turn_take(auth_dir(&h->auth), a->name);
+	switch (add_run(&h->tool, a)) {
 	case TOOL_OK:
 	case TOOL_TIMEOUT:
 		return 200;
 	case TOOL_REFUSED:
 		return 400;
 	default:
-		return 503;
+		return a->raced ? 409 : 503;
 	}
 }
 
@@ -211,7 +213,7 @@ change_add(struct http *h, const struct form *f, struct diag *d)
 	record_init(&a.record);
 	status = take(h, &a, f, d);
 	if (status == 200)
-		status = status_of(add_run(&h->tool, &a));
+		status = add(h, &a);
 	if (status != 200 && d->text[0] == '\0')
 		diag_set(d, "it could not be done");
 	record_clear(&a.record);
@@ -246,6 +248,7 @@ change_remove(struct http *h, const char *name, struct diag *d)
 	struct rm rm = { .names = names, .count = 1, .strict = true,
 		.timeout = HTTP_PATIENCE, .quiet = true, .why = d };
 
+	h->turn = turn_take(auth_dir(&h->auth), name);
 	switch (rm_run(&h->tool, &rm)) {
 	case TOOL_OK:
 	case TOOL_TIMEOUT:

@@ -36,6 +36,7 @@ int
 http_init(struct http *h)
 {
 	memset(h, 0, sizeof(*h));
+	h->turn = -1;
 	tool_init(&h->tool, HTTP_PROGRAM);
 	config_init(&h->config);
 	request_init(&h->request);
@@ -51,6 +52,9 @@ http_init(struct http *h)
 void
 http_free(struct http *h)
 {
+	if (h->turn != -1)
+		close(h->turn);
+	h->turn = -1;
 	answer_free(&h->answer);
 	auth_free(&h->auth);
 	request_free(&h->request);

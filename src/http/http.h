@@ -27,6 +27,7 @@ struct http {
 	struct auth auth;
 	bool admin;               /* this one may change things */
 	struct route_match match;
+	int turn;                 /* to change an export, up to the answer; -1 */
 	char who[256];            /* for events */
 };
 

@@ -171,6 +171,7 @@ conclude(struct adding *a, enum answer answer)
 	case ANSWER_REFUSED:
 		return refused(a);
 	case ANSWER_OTHER:
+		a->add->raced = true;
 		diag_set(&a->error, "somebody else changed %s meanwhile; what "
 		    "they wrote stays", a->sub.entry.file);
 		return add_trouble(a, TOOL_FAILED, a->word);
@@ -241,6 +242,7 @@ carry_out(struct adding *a)
 
 	clean_spool(a);
 	if (!same && entry_write(&a->sub.entry, &a->add->record, &a->error) != 0) {
+		a->add->raced = a->sub.entry.raced;
 		tool_say(a->tool, "cannot add %s: %s", a->add->name,
 		    a->error.text);
 		return TOOL_FAILED;

@@ -20,6 +20,7 @@ struct add {
 	bool looked;          /* the caller has looked at the image */
 	bool quiet;           /* print no result: the caller tells of it */
 	struct diag *why;     /* what went wrong, or NULL; "": nothing */
+	bool raced;           /* set: because of somebody else who wrote, too */
 };
 
 #define ADD_TIMEOUT 5

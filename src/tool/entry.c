@@ -90,8 +90,9 @@ take_stamp(struct entry *e, const struct buf *text, struct diag *d)
 
 	buf_init(&now, RECORD_FILE_MAX);
 	result = file_read(e->tool->spoolfd, e->file, false, &now, &st, d);
-	if (result == 0 && (now.len != text->len ||
-	    memcmp(now.data, text->data, now.len) != 0))
+	e->raced = result == 0 ? now.len != text->len ||
+	    memcmp(now.data, text->data, now.len) != 0 : errno == ENOENT;
+	if (e->raced)
 		result = diag_set(d, "somebody else changed %s at the same "
 		    "time; what they wrote stays", e->file);
 	if (result == 0)

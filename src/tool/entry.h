@@ -22,6 +22,7 @@ struct entry {
 	mode_t mode;        /* old permissions */
 	struct buf old;     /* old text */
 	struct stamp stamp; /* the version that the daemon is to answer */
+	bool raced; /* entry_write(): somebody else was quicker, or removed it */
 };
 
 /* Read what is there, if anything.  0, or -1 with d set. */

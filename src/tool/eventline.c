@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "tool/eventline.h"
 
 /* What is read, and where the decoded text goes: never further. */
@@ -91,10 +92,42 @@ string(struct cursor *c)
 			return NULL;
 	}
 	*c->out++ = '\0';
-	return take(c, '"') ? begin : NULL;
+	return take(c, '"') && text_utf8(begin, strlen(begin)) ? begin : NULL;
 }
 
-/* A number or a word; it begins and ends as such, which does for our own. */
+/* RFC 8259, section 6: what others read may be handed on as it is. */
+static bool
+is_number(const char *s)
+{
+	static const char digits[] = "0123456789";
+	size_t n = strspn(s += *s == '-', digits);
+
+	if (n == 0 || (n > 1 && *s == '0'))
+		return false;
+	s += n;
+	if (*s == '.') {
+		if ((n = strspn(++s, digits)) == 0)
+			return false;
+		s += n;
+	}
+	if (*s == 'e' || *s == 'E') {
+		s++;
+		s += *s == '+' || *s == '-';
+		if ((n = strspn(s, digits)) == 0)
+			return false;
+		s += n;
+	}
+	return *s == '\0';
+}
+
+static bool
+is_word(const char *s)
+{
+	return strcmp(s, "true") == 0 || strcmp(s, "false") == 0 ||
+	    strcmp(s, "null") == 0;
+}
+
+/* A number or a word. */
 static const char *
 literal(struct cursor *c)
 {
@@ -110,7 +143,7 @@ literal(struct cursor *c)
 	c->in += len;
 	c->out[len] = '\0';
 	c->out += len + 1;
-	return begin;
+	return is_number(begin) || is_word(begin) ? begin : NULL;
 }
 
 static bool
