@@ -6,8 +6,15 @@
 
 #include <stdlib.h>
 
-#define KEEP_SMALL 8
-#define KEEP_LARGE 4
+/* The usual capacities, and how many free ones a pool keeps. */
+static const struct {
+	size_t cap;
+	unsigned keep;
+} classes[CHUNK_CLASSES] = {
+	{ CHUNK_SMALL, 8 },
+	{ CHUNK_LARGE, 4 },
+	{ CHUNK_WRITE, 1 },
+};
 
 static bool
 budget_take(struct budget *b, uint64_t bytes, bool force)
@@ -32,48 +39,54 @@ void
 pool_init(struct pool *p, struct budget *b)
 {
 	p->budget = b;
-	STAILQ_INIT(&p->small);
-	STAILQ_INIT(&p->large);
-	p->nsmall = p->nlarge = 0;
+	for (int i = 0; i < CHUNK_CLASSES; i++) {
+		STAILQ_INIT(&p->free[i]);
+		p->count[i] = 0;
+	}
 }
 
 bool
-pool_short(const struct pool *p)
+pool_short(const struct pool *p, size_t cap)
 {
 	const struct budget *b = p->budget;
 
-	return b->limit < CHUNK_LARGE ||
-	    atomic_load(&b->used) > b->limit - CHUNK_LARGE;
+	return b->limit < cap ||
+	    atomic_load(&b->used) > b->limit - cap;
 }
 
-static struct chunk *
-list_take(struct chunk_list *list, unsigned *count)
+/* Which of the usual capacities it is; -1: none. */
+static int
+class_of(size_t cap)
 {
-	struct chunk *c = STAILQ_FIRST(list);
-
-	if (c != NULL) {
-		STAILQ_REMOVE_HEAD(list, link);
-		(*count)--;
-	}
-	return c;
+	for (int i = 0; i < CHUNK_CLASSES; i++)
+		if (cap == classes[i].cap)
+			return i;
+	return -1;
 }
 
-static void
-list_free(struct chunk_list *list, unsigned *count)
+/* A free one of that class; NULL: none is kept. */
+static struct chunk *
+pool_take(struct pool *p, int class)
 {
 	struct chunk *c;
 
-	while ((c = list_take(list, count)) != NULL)
-		free(c);
+	if (class == -1 || (c = STAILQ_FIRST(&p->free[class])) == NULL)
+		return NULL;
+	STAILQ_REMOVE_HEAD(&p->free[class], link);
+	p->count[class]--;
+	return c;
 }
 
 void
 pool_free(struct pool *p)
 {
+	struct chunk *c;
+
 	if (p == NULL)
 		return;
-	list_free(&p->small, &p->nsmall);
-	list_free(&p->large, &p->nlarge);
+	for (int i = 0; i < CHUNK_CLASSES; i++)
+		while ((c = pool_take(p, i)) != NULL)
+			free(c);
 }
 
 /* The data is not cleared: it is about to be written over. */
@@ -92,24 +105,13 @@ chunk_new(size_t cap)
 	return c;
 }
 
-static struct chunk *
-pool_take(struct pool *p, size_t cap)
-{
-	if (cap == CHUNK_SMALL)
-		return list_take(&p->small, &p->nsmall);
-	if (cap == CHUNK_LARGE)
-		return list_take(&p->large, &p->nlarge);
-	return NULL;
-}
-
 /* The usual capacities, unless half of one would be wasted. */
 static size_t
 round_up(size_t cap)
 {
-	if (cap > CHUNK_SMALL / 2 && cap <= CHUNK_SMALL)
-		return CHUNK_SMALL;
-	if (cap > CHUNK_LARGE / 2 && cap <= CHUNK_LARGE)
-		return CHUNK_LARGE;
+	for (int i = 0; i < CHUNK_CLASSES; i++)
+		if (cap > classes[i].cap / 2 && cap <= classes[i].cap)
+			return classes[i].cap;
 	return cap;
 }
 
@@ -121,7 +123,7 @@ chunk_get(struct pool *p, size_t cap, bool force)
 	cap = round_up(cap);
 	if (!budget_take(p->budget, cap, force))
 		return NULL;
-	c = pool_take(p, cap);
+	c = pool_take(p, class_of(cap));
 	if (c == NULL)
 		c = chunk_new(cap);
 	if (c == NULL) {
@@ -137,15 +139,15 @@ chunk_get(struct pool *p, size_t cap, bool force)
 void
 chunk_put(struct pool *p, struct chunk *c)
 {
+	int class;
+
 	if (c == NULL)
 		return;
 	budget_give(p->budget, c->cap);
-	if (c->cap == CHUNK_SMALL && p->nsmall < KEEP_SMALL) {
-		STAILQ_INSERT_HEAD(&p->small, c, link);
-		p->nsmall++;
-	} else if (c->cap == CHUNK_LARGE && p->nlarge < KEEP_LARGE) {
-		STAILQ_INSERT_HEAD(&p->large, c, link);
-		p->nlarge++;
+	class = class_of(c->cap);
+	if (class != -1 && p->count[class] < classes[class].keep) {
+		STAILQ_INSERT_HEAD(&p->free[class], c, link);
+		p->count[class]++;
 	} else {
 		free(c);
 	}

@@ -1,6 +1,6 @@
 /*
  * chunk: pieces of payload memory from a pool.  A pool belongs to one thread
- * and keeps a few free chunks of the two usual capacities; the bytes handed
+ * and keeps a few free chunks of the usual capacities; the bytes handed
  * out by all pools are counted together in a budget, so that memory has a
  * bound however many clients never read.
  */
@@ -17,6 +17,7 @@
 #define CHUNK_SMALL (64 * 1024 - 64)            /* replies to small requests */
 #define CHUNK_PIECE (256 * 1024)                /* of a streamed payload */
 #define CHUNK_LARGE (CHUNK_PIECE + 4096)        /* a piece and any header */
+#define CHUNK_WRITE (512 * 1024)                /* of a payload to be written */
 
 struct chunk {
 	STAILQ_ENTRY(chunk) link;
@@ -34,17 +35,19 @@ struct budget {
 	uint64_t limit; /* bytes */
 };
 
+#define CHUNK_CLASSES 3 /* the usual capacities */
+
 struct pool {
 	struct budget *budget; /* borrowed; shared by the pools of all threads */
-	struct chunk_list small, large;
-	unsigned nsmall, nlarge;
+	struct chunk_list free[CHUNK_CLASSES];
+	unsigned count[CHUNK_CLASSES];
 };
 
 void pool_init(struct pool *p, struct budget *b);
 void pool_free(struct pool *p);
 
-/* There is no room in the budget for another piece. */
-bool pool_short(const struct pool *p);
+/* There is no room in the budget for another cap bytes. */
+bool pool_short(const struct pool *p, size_t cap);
 
 /*
  * A chunk with at least cap bytes, empty (start and end 0); NULL when the

@@ -189,6 +189,7 @@ conn_new(struct loop *l, int fd, const struct peer *peer)
 		return NULL;
 	c->loop = l;
 	c->fd = fd;
+	c->enough = 1;
 	c->peer = *peer;
 	c->transport = &transport_plain;
 	c->stats_slot = STATS_NOWHERE;

@@ -40,6 +40,7 @@ struct conn {
 	enum session_verdict verdict;
 	struct loop *loop;
 	int fd;
+	int enough; /* bytes that make the socket readable */
 	ev_io io;
 	ev_timer timer; /* handshake, or closing */
 	const struct transport *transport;

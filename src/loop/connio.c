@@ -2,6 +2,8 @@
  * connio: bytes from the socket into the session and back.  What the socket is
  * watched for is computed in one place, interest().
  */
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <string.h>
 
@@ -10,6 +12,13 @@
 #include "loop/transport.h"
 
 #define CONN_CLOSING_TIME 5. /* seconds for the last output */
+
+/*
+ * Of a long payload so much is to come before it is looked at: 1 MiB takes two
+ * or three calls of recv(2) then, and not eight.
+ */
+#define CONN_ENOUGH (256 * 1024)
+#define CONN_ENOUGH_MIN (64 * 1024) /* for less it is not worth the call */
 
 /* In a TLS handshake only what comes after the ACK has left is for us. */
 static bool
@@ -81,12 +90,26 @@ finished(const struct conn *c)
 	    session_quiet(c->session) && secure_unsent(c) == 0;
 }
 
+/* What TLS sends is more than the payload, and it has its own buffer. */
+static void
+expect(struct conn *c)
+{
+	size_t n = c->tls == NULL ? session_awaits(c->session) : 0;
+	int enough = n < CONN_ENOUGH_MIN ? 1 :
+	    n < CONN_ENOUGH ? (int)n : CONN_ENOUGH;
+
+	if (enough != c->enough && setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT,
+	    &enough, sizeof(enough)) == 0)
+		c->enough = enough;
+}
+
 /* After the session was run: send, and see what comes next. */
 static void
 settle(struct conn *c)
 {
 	ssize_t sent;
 
+	expect(c);
 	if (c->verdict == SESSION_TLS && c->stash != NULL) {
 		secure_turn(c);
 		return;

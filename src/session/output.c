@@ -31,7 +31,7 @@ session_chunk(struct session *s, size_t cap)
 size_t
 session_piece(const struct session *s)
 {
-	return pool_short(s->config.pool) ? SESSION_SCARCE : CHUNK_PIECE;
+	return pool_short(s->config.pool, CHUNK_LARGE) ? SESSION_SCARCE : CHUNK_PIECE;
 }
 
 struct chunk *

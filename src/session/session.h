@@ -96,6 +96,9 @@ enum session_verdict session_run(struct session *s, const void *data,
 size_t session_space(struct session *s, void **place);
 void session_filled(struct session *s, size_t n);
 
+/* Bytes still to come of the payload that is being received; 0: none is. */
+size_t session_awaits(const struct session *s);
+
 /* Bytes to send, as at most max pieces; then how many of them were sent. */
 int session_output(struct session *s, struct iovec *iov, int max);
 /*

@@ -3,12 +3,24 @@
  * to the backend as soon as it is complete; the reply follows the last.  A
  * write of one piece whose client vanishes before its last byte changes
  * nothing (TX-11); while memory is short, pieces are small.
+ *
+ * Pieces of 512 KiB: one is received while the one before it is written, and
+ * both threads are woken half as often as with 256 KiB: 1 MiB at depth 4 takes
+ * 0.43 CPU seconds per GiB and not 0.54.  (Two CPUs in a virtual machine, 2026.)
  */
 #include <string.h>
 
 #include "session/impl.h"
 
 #define SPACE_MIN 16384u /* less is received with the next requests' headers */
+
+static size_t
+largest_piece(const struct session *s)
+{
+	return s->config.max_queued < CHUNK_WRITE ||
+	    pool_short(s->config.pool, CHUNK_WRITE) ? session_piece(s) :
+	                                              CHUNK_WRITE;
+}
 
 int
 write_execute(struct session *s, const struct wire_request *w)
@@ -21,7 +33,8 @@ write_execute(struct session *s, const struct wire_request *w)
 		request_finish(r);
 		return 0;
 	}
-	r->flush = (w->flags & NBD_CMD_FLAG_FUA) && w->length > CHUNK_PIECE;
+	r->flush = (w->flags & NBD_CMD_FLAG_FUA) &&
+	    w->length > largest_piece(s);
 	s->writing = r;
 	s->phase = PHASE_PAYLOAD;
 	return 0;
@@ -70,7 +83,7 @@ next_piece(struct request *r)
 {
 	struct session *s = r->session;
 	uint64_t left = r->wire.length - r->moved;
-	size_t most = session_piece(s);
+	size_t most = largest_piece(s);
 	size_t n = left < most ? (size_t)left : most;
 	struct chunk *c;
 	struct piece *p;
@@ -139,6 +152,17 @@ step_payload(struct session *s, struct input *in)
 	r->moved += p->io.length;
 	piece_submit(p);
 	return STEP_NEXT;
+}
+
+size_t
+session_awaits(const struct session *s)
+{
+	size_t n;
+
+	if (s->phase != PHASE_PAYLOAD)
+		return 0;
+	n = (size_t)(s->writing->wire.length - s->writing->moved);
+	return s->filling == NULL ? n : n - s->filling->chunk->end;
 }
 
 size_t

@@ -9,7 +9,7 @@
 TEST(a_chunk_has_at_least_the_bytes_asked_for_and_is_empty)
 {
 	static const size_t asked[] = { 0, 1, CHUNK_SMALL, CHUNK_SMALL + 1,
-		CHUNK_PIECE, CHUNK_LARGE, CHUNK_LARGE + 1, 3000000 };
+		CHUNK_PIECE, CHUNK_LARGE, CHUNK_LARGE + 1, CHUNK_WRITE, 3000000 };
 	struct budget budget = { 0, UINT64_MAX };
 	struct chunk *c;
 	struct pool p;
@@ -40,7 +40,7 @@ TEST(a_chunk_is_not_twice_what_was_asked_for)
 	struct pool p;
 
 	pool_init(&p, &budget);
-	for (size_t n = 1; n < 2 * CHUNK_LARGE; n += 997) {
+	for (size_t n = 1; n < 2 * CHUNK_WRITE; n += 997) {
 		c = chunk_get(&p, n, false);
 		CHECK(c != NULL && c->cap < 2 * n + 2);
 		chunk_put(&p, c);
@@ -67,11 +67,11 @@ TEST(the_last_chunk_put_back_goes_out_first)
 	chunk_put(&p, b);
 	CHECK(chunk_get(&p, CHUNK_SMALL, false) == b);
 	CHECK(chunk_get(&p, CHUNK_SMALL - 1, false) == a);
-	CHECK(p.nsmall == 0);
+	CHECK(p.count[0] == 0);
 	chunk_put(&p, a);
 	chunk_put(&p, b);
 	pool_free(&p);
-	CHECK(p.nsmall == 0);
+	CHECK(p.count[0] == 0);
 }
 
 TEST(a_pool_keeps_a_few_free_chunks_and_not_more)
@@ -92,8 +92,8 @@ TEST(a_pool_keeps_a_few_free_chunks_and_not_more)
 		chunk_put(&p, small[i]);
 		chunk_put(&p, large[i]);
 	}
-	CHECK(p.nsmall > 0 && p.nsmall <= 8);
-	CHECK(p.nlarge > 0 && p.nlarge <= 4);
+	CHECK(p.count[0] > 0 && p.count[0] <= 8);
+	CHECK(p.count[1] > 0 && p.count[1] <= 4);
 	CHECK(budget.used == 0);
 	pool_free(&p);
 }
