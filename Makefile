@@ -205,6 +205,12 @@ lint:
 	$(Q)t/packages build lint
 	$(Q)t/lint
 
+# The picture that README shows, made anew.
+.PHONY: screenshot
+screenshot: all
+	$(Q)t/packages build test
+	$(Q)t/screenshot $(BIN) man/dashboard.png
+
 # --- installation -----------------------------------------------------------
 
 # Debian's web servers look for CGI programs in /usr/lib/cgi-bin.
@@ -262,6 +268,7 @@ help:
 	@echo "make fuzz         fuzz for FUZZ_SECONDS each (60)"
 	@echo "make fuzz-afl     AFL++ on nbdmuxd --stdio, for as long"
 	@echo "make lint         clang-tidy, cppcheck, shellcheck, mandoc"
+	@echo "make screenshot   make man/dashboard.png anew"
 	@echo "make bench        compare with nbdkit, qemu-nbd and nbd-server: a quarter of an"
 	@echo "                  hour; bench-quick: two minutes"
 	@echo "make instructions  count them per request; fails at 5% more than stored"

@@ -139,6 +139,7 @@ export function showExports(list, clients, at)
 	const sum = { read: 0, written: 0 };
 	const old = new Map();
 	const f = fields(by("sums"));
+	const failed = list.filter(r => r.status === "failed").length;
 	const sampled = counted.size > 0 || list.length === 0;
 
 	for (const c of clients)
@@ -150,15 +151,30 @@ export function showExports(list, clients, at)
 		sum.read += rate.read ?? 0;
 		sum.written += rate.written ?? 0;
 	});
+	filter();
 	for (const names of [before, trends])
 		if (names.size > list.length)
 			prune(names, new Set(list.map(r => r.name)));
 	show(f.exports, String(list.length));
-	show(f.failed, String(list.filter(r => r.status === "failed").length));
+	show(f.failed, String(failed));
+	set(f.failed, "class", failed > 0 ? "failed" : "");
 	show(f.clients, String(clients.length));
 	if (sampled) {
 		show(f.reading, bytes(sum.read));
 		show(f.writing, bytes(sum.written));
+	}
+}
+
+/* Those that are looked for; the sums are of all. */
+export function filter()
+{
+	const text = by("filter").value.trim().toLowerCase();
+
+	for (const row of by("exports").querySelector("tbody").rows) {
+		const f = fields(row);
+
+		hide(row, !`${f.name.textContent} ${f.description.textContent}`
+		    .toLowerCase().includes(text));
 	}
 }
 

@@ -6,7 +6,7 @@
  */
 import { age } from "./nbdmux-text.js";
 import { by, hide, root, say, set, show, trouble } from "./nbdmux-page.js";
-import { forget, showConnections, showEvents, showExports }
+import { filter, forget, showConnections, showEvents, showExports }
     from "./nbdmux-lists.js";
 import { add, copy, remove } from "./nbdmux-forms.js";
 
@@ -83,9 +83,9 @@ async function look()
 
 function lost()
 {
-	gone ??= new Date().toLocaleTimeString();
-	trouble(`The web server has not answered since ${gone}; what stands ` +
-	    "here is older. Trying again.");
+	gone ??= new Date().toISOString().slice(11, 19);
+	trouble(`The web server has not answered since ${gone} UTC; what ` +
+	    "stands here is older. Trying again.");
 	set(by("health"), "class", "ill");
 	show(by("health"), "The web server cannot be reached.");
 }
@@ -139,6 +139,8 @@ function begin()
 	const form = by("add").querySelector("form");
 
 	hide(by("add"), false);
+	hide(by("filter"), false);
+	by("filter").addEventListener("input", filter);
 	form.noValidate = true;
 	form.addEventListener("submit", async event => {
 		event.preventDefault();

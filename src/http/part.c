@@ -129,9 +129,11 @@ part_notices(const struct page *p)
 /* --- sums ----------------------------------------------------------------- */
 
 static void
-sum(FILE *out, const char *title, const char *field, const char *text)
+sum(FILE *out, const char *title, const char *field, const char *text,
+    bool bad)
 {
-	fprintf(out, "<div><dt>%s</dt><dd data-f=\"%s\">", title, field);
+	fprintf(out, "<div><dt>%s</dt><dd class=\"%s\" data-f=\"%s\">", title,
+	    bad ? "failed" : "", field);
 	html_text(out, text);
 	fputs("</dd></div>\n", out);
 }
@@ -155,10 +157,15 @@ part_sums(const struct page *p)
 		writing += r->write_rate > 0 ? r->write_rate : 0;
 	}
 	fputs("<dl id=\"sums\">\n", p->out);
-	sum(p->out, "Exports", "exports", piece_number(text, exports));
-	sum(p->out, "Failed", "failed", piece_number(text, failed));
-	sum(p->out, "Connections", "clients", piece_number(text, clients));
-	sum(p->out, "Read/s", "reading", piece_rate(text, reading));
-	sum(p->out, "Written/s", "writing", piece_rate(text, writing));
+	sum(p->out, "Exports", "exports", piece_number(text, exports),
+	    false);
+	sum(p->out, "Failed", "failed", piece_number(text, failed),
+	    failed > 0);
+	sum(p->out, "Connections", "clients", piece_number(text, clients),
+	    false);
+	sum(p->out, "Read/s", "reading", piece_rate(text, reading),
+	    false);
+	sum(p->out, "Written/s", "writing", piece_rate(text, writing),
+	    false);
 	fputs("</dl>\n", p->out);
 }

@@ -35,7 +35,7 @@ fetch(const struct page *p, const struct listing_row *r)
 		fprintf(p->out, " value=\"%.1f\"", percent);
 	label(p->out, "Fetching", r->name);
 	fputs("></progress> ", p->out);
-	piece_span(p->out, "quiet", "far", far);
+	piece_span(p->out, "far", "far", far);
 	fputs("</span>", p->out);
 }
 
@@ -205,7 +205,10 @@ part_exports(const struct page *p)
 	const struct listing *l = p->listing;
 	size_t shown = 0;
 
-	piece_table(p->out, "exports", "Exports", columns);
+	piece_table(p->out, "exports", "Exports", "<input type=\"search\" "
+	    "id=\"filter\" aria-label=\"Show exports whose name or "
+	    "description has\" placeholder=\"Filter\" autocomplete=\"off\" "
+	    "spellcheck=\"false\" hidden>\n", columns);
 	for (size_t i = 0; l != NULL && i < l->count; i++)
 		if (exports_counts(&l->rows[i])) {
 			export_row(p, &l->rows[i]);

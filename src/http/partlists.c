@@ -134,7 +134,7 @@ part_connections(const struct page *p)
 	const struct listing *l = p->listing;
 	size_t room = PAGE_CONNECTIONS;
 
-	piece_table(p->out, "connections", "Connections", columns);
+	piece_table(p->out, "connections", "Connections", "", columns);
 	for (size_t i = 0; l != NULL && i < l->count; i++)
 		room = connection_rows(p, &l->rows[i], room);
 	piece_table_end(p->out, room == PAGE_CONNECTIONS, "Nobody is "
@@ -243,7 +243,7 @@ part_events(const struct page *p)
 	struct eventlog l;
 	size_t shown = 0;
 
-	piece_table(p->out, "events", "Events", columns);
+	piece_table(p->out, "events", "Events", "", columns);
 	if (eventlist_read(p->http, &l, PAGE_EVENTS, NULL, &d) == 0) {
 		shown = event_rows(p, &l);
 		eventlog_free(&l);

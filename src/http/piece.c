@@ -41,14 +41,14 @@ piece_cell(FILE *out, const char *class, const char *label, const char *field,
 }
 
 void
-piece_table(FILE *out, const char *id, const char *title,
+piece_table(FILE *out, const char *id, const char *title, const char *more,
     const char *const *columns)
 {
 	fprintf(out, "<section id=\"%s\" aria-labelledby=\"%s-title\">\n"
-	    "<h2 id=\"%s-title\" tabindex=\"-1\">%s</h2>\n"
+	    "<h2 id=\"%s-title\" tabindex=\"-1\">%s</h2>\n%s"
 	    "<table role=\"table\" aria-labelledby=\"%s-title\">\n"
 	    "<thead role=\"rowgroup\"><tr role=\"row\">", id, id, id, title,
-	    id);
+	    more, id);
 	for (; *columns != NULL; columns++)
 		fprintf(out, "<th role=\"columnheader\" scope=\"col\"%s>%s"
 		    "</th>", **columns == '>' ? " class=\"number\"" : "",

@@ -22,12 +22,12 @@ void piece_cell(FILE *out, const char *class, const char *label,
 void piece_cell_begin(FILE *out, const char *class, const char *label);
 
 /*
- * A section with its heading and a table up to its rows.  Roles are said
- * again, for narrow screens lay tables out otherwise.  columns ends with NULL;
- * one of numbers begins with '>'.
+ * A section with its heading, more markup behind that, and a table up to its
+ * rows.  Roles are said again, for narrow screens lay tables out otherwise.
+ * columns ends with NULL; one of numbers begins with '>'.
  */
 void piece_table(FILE *out, const char *id, const char *title,
-    const char *const *columns);
+    const char *more, const char *const *columns);
 /* Its end, and what is said when it has no rows. */
 void piece_table_end(FILE *out, bool empty, const char *text);
 

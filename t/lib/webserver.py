@@ -11,6 +11,7 @@ lines "PATH KEY[=VALUE]...", read for each request:
 
 	cut=N        close the connection after N bytes of each body
 	rate=N       bytes per second
+	live         until the line is gone
 	stall=N      after N bytes send nothing more
 	claim=N      say that there are N bytes more than there are
 	chunked      no Content-Length
@@ -167,6 +168,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 					break
 				if rate:
 					time.sleep(len(data) / rate)
+				if "live" in fault and not faults(self.path):
+					rate = 0
 		if chunked:
 			self.wfile.write(b"0\r\n\r\n")
 		return sent
