@@ -67,6 +67,12 @@ cell_is()
 	}
 }
 
+# hears TEXT: what is read aloud, and seen for a while.
+hears()
+{
+	wait_js 20 'return document.querySelector("#say").textContent === arguments[0]' "$1"
+}
+
 focused()
 {
 	[ "$(js 'return document.activeElement.id')" = "$1" ]
@@ -152,14 +158,15 @@ while True:
 	focused file
 	js 'document.querySelector("#file").value = arguments[0]' "$DIR/a.img"
 	press "$ENTER"
+	hears "Added disk."
 	cell_is disk status ready
 	cell_is disk size 1M
 	[ "$(cell_of disk description)" = '<img src=x onerror=alert(1)>' ]
-	[ "$(js 'return document.querySelector("#say").textContent')" = "Added disk." ]
 	[ -z "$(js 'return document.querySelector("#name").value')" ]
 	[ "$(js 'return window.mark.isConnected')" = true ]
 	[ "$(cell_of disk mode)" = ro ]
-	wait_js 20 'return document.querySelector("#events [data-f=event]").textContent === "export-served"'
+	wait_js 20 'return [...document.querySelectorAll("#events [data-f=event]")]
+	    .some(e => e.textContent === "export-served")'
 }
 
 @test "what is fetched shows how far it is, how fast and how long it takes, until it is ready" {
@@ -177,10 +184,10 @@ while True:
 	[ "$(cell_of disk status)" = fetching ]
 	js_true 'return document.querySelector("tr[data-key=disk] progress").value < 100'
 	faster
+	hears "disk is ready"
 	cell_is disk status ready
 	cell_is disk size 3M
 	[ "$(js 'return document.querySelector("tr[data-key=disk] .fetch").hidden')" = true ]
-	[ "$(js 'return document.querySelector("#say").textContent')" = "disk is ready" ]
 }
 
 @test "a client appears with its rate, and is marked when the image is replaced" {
@@ -302,9 +309,8 @@ while True:
 	click 'tr[data-key=disk] [data-f=ipxe]'
 	wait_for 20 copied "$URL/ipxe/disk"
 	click 'tr[data-key=disk] [data-f=uri]'
-	wait_for 20 copied "nbd://127.0.0.1:$PORT/disk"
-	[ "$(js 'return document.querySelector("#say").textContent')" = \
-	    "Copied: nbd://127.0.0.1:$PORT/disk" ]
+	hears "Copied: nbd://127.0.0.1:$PORT/disk"
+	copied "nbd://127.0.0.1:$PORT/disk"
 	js 'window.clipboard = navigator.clipboard;
 	    Object.defineProperty(navigator, "clipboard", { value: undefined })'
 	click 'tr[data-key=disk] [data-f=nbd_client]'
