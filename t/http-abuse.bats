@@ -266,7 +266,7 @@ assert names == sorted(names) and len(names) == 10000, len(names)
 assert json.loads(call("GET", "/export/e77", 2))["description"] == "no. 77"
 record = json.loads(call("POST", "/exports", 5, {"name": "new", "file": image}))
 assert record["name"] == "new", record
-assert b'"row">e9999<' in call("GET", "/", 5)
+assert b"e9999" in call("GET", "/", 5)
 assert call("GET", "/healthz", 2) == b"ok\n"
 assert b'nbdmux_exports{status="ready"} 1000' in call("GET", "/metrics", 5)
 call("DELETE", "/exports/new", 5)
