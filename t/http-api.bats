@@ -407,9 +407,19 @@ old()
 	echo 'fetch-from = http://127.0.0.1:9/a' >>"$NBDMUX_CONF"
 	send POST /exports '{"name": "x", "src_url": "http://127.0.0.1:9/c"}'
 	[ "$code" = 403 ]
-	send POST /exports '{"name": "x", "src_url": "http://127.0.0.1:9/a/b"}'
-	[ "$code" = 200 ]
-	send DELETE /exports/x
+	for list in http://127.0.0.1:9/c/SUMS ../c/SUMS /c/SUMS %2e%2e .. //127.0.0.1:8/a/S; do
+		for sum in sha256 sha512; do
+			send POST /exports "{\"name\": \"x\", \"src_url\": \"http://127.0.0.1:9/a/b\", \"$sum\": \"$list\"}"
+			[ "$code" = 403 ]
+			[[ $body == *"$sum: "* ]]
+		done
+	done
+	[ ! -e "$SPOOL/x.ini" ]
+	for list in http://127.0.0.1:9/a/SUMS SHA256SUMS; do
+		send POST /exports "{\"name\": \"x\", \"src_url\": \"http://127.0.0.1:9/a/b\", \"sha256\": \"$list\"}"
+		[ "$code" = 200 ]
+		send DELETE /exports/x
+	done
 }
 
 @test "--check says what a deployment has and lacks" {

@@ -323,4 +323,12 @@ failures()
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[[ $output == *"ok       user: checked as www-data"* ]]
+	chmod g-w "$SPOOL"
+	post x -H "Authorization: Bearer open sesame"
+	[ "$code" = 503 ]
+	[[ $body == *"Permission denied; its group is to have the right"* ]]
+	run "$NBDMUX_BIN/nbdmux.cgi" --check
+	[ "$status" -eq 1 ]
+	[[ $output == *"MISSING  spool: "*"the web server's user to be in it"* ]]
+	chmod g+w "$SPOOL"
 }

@@ -38,6 +38,7 @@ http_init(struct http *h)
 	memset(h, 0, sizeof(*h));
 	h->turn = -1;
 	tool_init(&h->tool, HTTP_PROGRAM);
+	h->tool.who = h->who;
 	config_init(&h->config);
 	request_init(&h->request);
 	h->configured = config_read(&h->config, h->tool.places.conf,
@@ -173,7 +174,6 @@ may(struct http *h)
 	enum auth_verdict verdict;
 
 	snprintf(h->who, sizeof(h->who), "%s over HTTP", h->request.address);
-	h->tool.who = h->who;
 	if (h->match.route->who == WHO_ANYONE)
 		return true;
 	verdict = auth_request(&h->auth, &h->request);

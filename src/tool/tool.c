@@ -84,8 +84,12 @@ tool_remedy(const struct tool *t, int error, struct diag *d)
 		return;
 	if (stat(t->places.spool, &st) == 0 && (st.st_mode & S_IWGRP) &&
 	    st.st_gid != 0 && (gr = getgrgid(st.st_gid)) != NULL)
-		diag_set(d, "; run it with sudo, or as a member of the group "
-		    "'%s'", gr->gr_name);
+		diag_set(d, t->who != NULL ? "; make the web server's user a "
+		    "member of the group '%s'" : "; run it with sudo, or as a "
+		    "member of the group '%s'", gr->gr_name);
+	else if (t->who != NULL)
+		diag_set(d, "; its group is to have the right to write, and the "
+		    "web server's user to be in it");
 	else
 		diag_set(d,
 		    "; run it with sudo, or name another spool with -s");
