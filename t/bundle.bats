@@ -19,6 +19,7 @@ teardown()
 {
 	stop_web
 	stop_daemon
+	[ -z "${SMALL:-}" ] || umount "$SMALL"
 }
 
 # bundle FILE KIND [VERSION]
@@ -240,34 +241,85 @@ body()
 	nothing_half
 }
 
-@test "killed at any moment, the old files or the new ones boot it, and nothing is left" {
-	local i pid version
+# killed_at CALL N FILE: nbdmux-fetch --netboot dies in its Nth CALL; 1 when
+# there are not as many.  (strace counts each kind of call by itself.)
+killed_at()
+{
+	local status=0
 
+	ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" strace -f -qq -o /dev/null \
+	    -e trace="$1" -e inject="$1:signal=KILL:when=$2" \
+	    nbdmux-fetch -q --netboot="$3" a >/dev/null || status=$?
+	[ "$status" -eq 137 ] && return
+	[ "$status" -eq 0 ] || echo "$1 $2: it ended with $status"
+	return 1
+}
+
+# one_of VERSION...: all of one of these boots it.
+one_of()
+{
+	local version
+
+	version=$(head -c 10 "$BOOT/vmlinuz" | tail -c 3)
+	[[ " $* " == *" $version "* ]]
+	[ "$(head -c 10 "$BOOT/initrd")" = "initrd $version" ]
+	[ "$(stat -c %s "$BOOT/vmlinuz" "$BOOT/initrd" | xargs)" = "300000 700000" ]
+	grep -q "\"version\": \"$version\"" "$BOOT/manifest.json"
+}
+
+@test "killed in any call, the old files or the new ones boot it, and nothing is left" {
+	local call n killed=0
+
+	needs strace
 	put_export a "$PWD/a.img"
 	bundle one.tar good one
 	bundle two.tar good two
-	nbdmux-fetch -q --netboot=one.tar a
-	for i in $(seq 30); do
-		version=$([ $((i % 2)) -eq 0 ] && echo one || echo two)
-		nbdmux-fetch -q --netboot="$version.tar" a >/dev/null 2>&1 3>&- &
-		pid=$!
-		sleep "0.0$((i % 3))$((i * 7 % 10))"
-		kill -9 $pid 2>/dev/null || true
-		wait $pid 2>/dev/null || true
-		version=$(head -c 10 "$BOOT/vmlinuz" | tail -c 3)
-		[ "$(stat -c %s "$BOOT/vmlinuz" "$BOOT/initrd" | xargs)" = "300000 700000" ]
-		[ "$(head -c 10 "$BOOT/initrd")" = "initrd $version" ]
-		grep -q "\"version\": \"$version\"" "$BOOT/manifest.json"
+	for call in mkdirat write fchmod fsync renameat2 unlinkat flock; do
+		for ((n = 1; ; n++)); do
+			nbdmux-fetch -q --netboot=one.tar a >/dev/null
+			boots one
+			killed_at $call $n two.tar || break
+			killed=$((killed + 1))
+			one_of one two
+			nbdmux-fetch -q --netboot=two.tar a >/dev/null
+			boots two
+		done
+		boots two
 	done
-	bundle three.tar good six
-	nbdmux-fetch -q --netboot=three.tar a
-	boots six
+	[ "$killed" -ge 20 ]
 	# What is left of the dead goes with the export, too.
-	mkdir "$DATA/artifacts/.a.new"
-	: >"$DATA/artifacts/.a.new/vmlinuz"
-	: >"$DATA/artifacts/.a.lock"
+	killed_at fchmod 1 one.tar
+	[ -n "$(find "$DATA/artifacts" -mindepth 1 -maxdepth 1 -name '.*')" ]
 	nbdmux-rm a
 	[ -z "$(ls -A "$DATA/artifacts")" ]
+}
+
+@test "started as root it becomes the owner of the data directory, and has the file open by then" {
+	[ "$(id -u)" = 0 ] || skip "only root can become somebody else"
+	put_export a "$PWD/a.img"
+	bundle good.tar good
+	chmod 600 good.tar
+	mkdir -p "$DATA"
+	chown -R nobody "$DATA" "$SPOOL"
+	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR" "$STATE"
+	nbdmux-fetch -q --netboot=good.tar a
+	boots one
+	[ "$(stat -c %U "$BOOT" "$BOOT"/* | sort -u)" = nobody ]
+}
+
+@test "a bundle for which there is no room is refused, and leaves what there is" {
+	[ "$(id -u)" = 0 ] || skip "only root can mount a small file system"
+	mkdir -p "$DATA"
+	mount -t tmpfs -o size=3m tmpfs "$DATA" || skip "no tmpfs"
+	SMALL=$DATA
+	put_export a "$PWD/a.img"
+	bundle one.tar good one
+	nbdmux-fetch -q --netboot=one.tar a
+	head -c 1500K /dev/zero >"$DATA/used"
+	bundle two.tar good two
+	run -1 nbdmux-fetch -q --netboot=two.tar a
+	[[ $output == *"there is no room"* ]]
+	boots one
 }
 
 @test "over HTTP an export with a bundle is ready to boot, and without export there is none" {

@@ -12,6 +12,10 @@
 #include "spool/netboot.h"
 #include "spool/url.h"
 
+/* The image has just come through the same cache. */
+#define CATALOG_TRIES 2
+#define CATALOG_STALL 10 /* s */
+
 /* --- the catalog ---------------------------------------------------------- */
 
 static void
@@ -45,8 +49,14 @@ catalog_of(struct job *j, struct web *w)
 		len--;
 	snprintf(url, sizeof(url), "%.*s/catalog", (int)len, w->cache);
 	w->cache = NULL;
+	if (w->tries > CATALOG_TRIES)
+		w->tries = CATALOG_TRIES;
+	if (w->stall > CATALOG_STALL)
+		w->stall = CATALOG_STALL;
 	read_catalog(w, url, c);
 	w->cache = j->options->cache;
+	w->tries = j->options->tries;
+	w->stall = j->options->stall;
 	c->asked = *j->options->stop == 0;
 	return c;
 }

@@ -13,10 +13,12 @@
 #include <unistd.h>
 
 #include "fetch/jobpriv.h"
+#include "spool/publish.h"
 #include "spool/view.h"
 #include "tool/submission.h"
 
 #define HEAR_SECONDS 10
+#define SWEEP_AGE 600 /* s; no writer takes that long between two steps */
 
 /* --- the file ------------------------------------------------------------- */
 
@@ -229,6 +231,10 @@ job_sweep(struct job *j)
 	struct view *v = NULL;
 	struct diag d;
 
+	publish_sweep(j->imagesfd, SWEEP_AGE);
+	publish_sweep(j->tool->spoolfd, SWEEP_AGE);
+	if (j->report.fetchfd != -1)
+		publish_sweep(j->report.fetchfd, SWEEP_AGE);
 	if (!has_several(j))
 		return;
 	if (view_read(j->tool->spoolfd, NULL, &v, &d) == 0 &&

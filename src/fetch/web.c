@@ -1,4 +1,4 @@
-/* web: what all requests have in common, addresses, and small files. */
+/* web: what all requests have in common, and small files. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,83 +33,6 @@ web_close(struct web *w)
 	curl_global_cleanup();
 }
 
-/* --- addresses ------------------------------------------------------------ */
-
-static char *
-url_part(const char *url, const char *ref, CURLUPart part, unsigned flags)
-{
-	CURLU *u = curl_url();
-	char *text = NULL, *copy = NULL;
-
-	if (u != NULL && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
-	    (ref == NULL || curl_url_set(u, CURLUPART_URL, ref, 0) ==
-	    CURLUE_OK) && curl_url_get(u, part, &text, flags) == CURLUE_OK)
-		copy = strdup(text);
-	curl_free(text);
-	curl_url_cleanup(u);
-	return copy;
-}
-
-char *
-web_resolve(const char *url, const char *ref)
-{
-	char *text = url_part(url, ref, CURLUPART_URL, 0);
-
-	if (text != NULL && url_check(text, NULL) == -1) {
-		free(text);
-		text = NULL;
-	}
-	return text;
-}
-
-char *
-web_basename(const char *url)
-{
-	char *path = url_part(url, NULL, CURLUPART_PATH, CURLU_URLDECODE);
-	char *slash = path != NULL ? strrchr(path, '/') : NULL;
-
-	if (slash != NULL)
-		memmove(path, slash + 1, strlen(slash));
-	return path;
-}
-
-static void
-base64url(char *dst, const char *src)
-{
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "abcdefghijklmnopqrstuvwxyz0123456789-_";
-	unsigned bits = 0;
-	int have = 0;
-
-	for (; *src != '\0'; src++) {
-		bits = bits << 8 | (unsigned char)*src;
-		for (have += 8; have >= 6; have -= 6)
-			*dst++ = letters[bits >> (have - 6) & 63];
-	}
-	if (have > 0)
-		*dst++ = letters[bits << (6 - have) & 63];
-	*dst = '\0';
-}
-
-/* The cache's address of a source: BASE/b/BASE64URL. */
-static char *
-behind_cache(const char *cache, const char *url)
-{
-	size_t base = strlen(cache), size;
-	char *text;
-
-	while (base > 0 && cache[base - 1] == '/')
-		base--;
-	size = base + 4 + strlen(url) * 4 / 3 + 4;
-	text = malloc(size);
-	if (text == NULL)
-		return NULL;
-	memcpy(text, cache, base);
-	memcpy(text + base, "/b/", 3);
-	base64url(text + base + 3, url);
-	return text;
-}
-
 /* --- one request ---------------------------------------------------------- */
 
 /* As curl(1) has it: other authorities than those of the system. */
@@ -142,7 +65,7 @@ web_prepare(struct web *w, const char *url, struct curl_slist *headers,
     struct diag *d)
 {
 	CURL *c = w->easy;
-	char *through = w->cache != NULL ? behind_cache(w->cache, url) : NULL;
+	char *through = w->cache != NULL ? web_behind_cache(w->cache, url) : NULL;
 	const char *address = through != NULL ? through : url;
 	CURLcode rc;
 

@@ -28,6 +28,9 @@ size_t web_pass(struct web *w, size_t len);
 /* The protocols for this step of a request. */
 void web_protocols(struct web *w, const char *url);
 
+/* The cache's address of a source: BASE/b/BASE64URL; to be freed, or NULL. */
+char *web_behind_cache(const char *cache, const char *url);
+
 /* After CURLcode rc: what is wrong, for people. */
 enum web_again web_explain(const struct web *w, CURLcode rc, const char *url,
     struct diag *d);

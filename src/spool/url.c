@@ -95,6 +95,10 @@ split(struct url *u, const char *text, struct diag *d)
 	if (host == 0 || host >= sizeof(u->host) || (at[0] == '[' &&
 	    host < len && at[host] != ':'))
 		return bad(d, text, "names no host");
+	/* Whoever decodes it goes to another host than the one that fits. */
+	if (at[0] != '[' && memchr(at, '%', host) != NULL)
+		return bad(d, text, "has a host with a % in it; write the "
+		    "host itself");
 	memcpy(u->host, at, host);
 	u->host[host] = '\0';
 	u->path = at + len;
@@ -163,7 +167,8 @@ climbs(const char *path)
 {
 	size_t len = strcspn(path, "?");
 
-	return strstr(path, "/../") != NULL || strcasestr(path, "%2e") ||
+	return strstr(path, "/../") != NULL || strstr(path, "/..;") != NULL ||
+	    strcasestr(path, "%2e") ||
 	    strcasestr(path, "%2f") || strcasestr(path, "%5c") ||
 	    (len >= 3 && strncmp(path + len - 3, "/..", 3) == 0);
 }

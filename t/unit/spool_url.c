@@ -29,7 +29,7 @@ TEST(all_else_is_refused_with_what_would_be_right)
 		"http://u@h/", "http://u:p@h/a", "http://h/a b", "http://h/\n",
 		"http://h/\xc3\xa4", "http://h/\"", "http://h/a#b",
 		"http://[::1/", "http://[::1]x/", "http://*.h/a",
-		"http://h\\@i/" };
+		"http://h\\@i/", "http://h%2f.example.org/", "http://%68/" };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		struct diag d;
@@ -77,6 +77,16 @@ TEST(a_way_out_of_the_prefix_is_not_allowed)
 	CHECK(!url_allowed(list, "https://h/a/.%2e/b"));
 	CHECK(!url_allowed(list, "https://h/a/..%2fb"));
 	CHECK(!url_allowed(list, "https://h/a/..%5cb"));
+	CHECK(!url_allowed(list, "https://h/a/..;/b"));
+}
+
+TEST(only_a_source_that_a_stranger_can_have_named_is_held)
+{
+	const char *list = "https://h/a/";
+
+	CHECK(url_hold(list, "https://h/a/b") == list);
+	CHECK(url_hold(list, "https://h/b") == NULL);
+	CHECK(url_hold(NULL, "https://h/a/b") == NULL);
 }
 
 int
@@ -86,5 +96,6 @@ main(void)
 	RUN(all_else_is_refused_with_what_would_be_right);
 	RUN(what_is_allowed_begins_alike_up_to_a_whole_component);
 	RUN(a_way_out_of_the_prefix_is_not_allowed);
+	RUN(only_a_source_that_a_stranger_can_have_named_is_held);
 	return DONE();
 }
