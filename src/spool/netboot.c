@@ -97,7 +97,9 @@ create(int dirfd, const char *file, struct diag *d)
 	int fd = openat(dirfd, file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW |
 	    O_CLOEXEC, MODE_FILE);
 
-	return fd != -1 ? fd : diag_errno(d, "cannot make %s", file);
+	if (fd == -1)
+		diag_errno(d, "cannot make %s", file);
+	return fd;
 }
 
 static int
