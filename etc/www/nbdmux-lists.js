@@ -6,8 +6,9 @@ import { age, bytes, details, far } from "./nbdmux-text.js";
 import { by, fields, hide, mention, root, rows, say, set, show }
     from "./nbdmux-page.js";
 
-const SAMPLES = 60;         // in a sparkline
-const CONNECTIONS = 500;    // rows; PAGE_CONNECTIONS
+const MINUTE = 60;       // s in a sparkline
+const GAP = 5;           // s without a look: nothing is known of them
+const CONNECTIONS = 500; // rows; PAGE_CONNECTIONS
 
 /* --- rates ----------------------------------------------------------------- */
 
@@ -41,33 +42,48 @@ export function forget(at)
 
 const trends = new Map();
 
-function trend(name, rate)
+/* The throughput of the last minute, the newest last. */
+function trend(name, rate, at)
 {
-	const list = trends.get(name) ?? [];
+	const list = (trends.get(name) ?? [])
+	    .filter(p => at - p.at <= MINUTE * 1000);
 
 	if (rate.read !== null)
-		list.push(rate.read + rate.written);
-	if (list.length > SAMPLES)
-		list.shift();
+		list.push({ at, value: rate.read + rate.written });
 	trends.set(name, list);
 	return list;
 }
 
-function spark(svg, list, name)
+/* Pieces of a line, between the times when nobody looked. */
+function pieces(list, at, top)
 {
-	const top = Math.max(...list, 1);
-	const points = list.map((v, i) =>
-	    `${SAMPLES - list.length + i + 1},${(19 - v / top * 17).toFixed(1)}`);
+	const all = [];
+	let before = -Infinity;
+
+	for (const p of list) {
+		if (p.at - before > GAP * 1000)
+			all.push([]);
+		before = p.at;
+		all.at(-1).push([(MINUTE - (at - p.at) / 1000).toFixed(1),
+		    (19 - p.value / top * 17).toFixed(1)]);
+	}
+	return all.filter(points => points.length > 1);
+}
+
+function spark(svg, list, name, at)
+{
+	const top = Math.max(...list.map(p => p.value), 1);
+	const all = pieces(list, at, top);
 	const [area, line] = svg.children;
 
-	hide(svg, list.length < 2);
-	if (list.length < 2)
+	hide(svg, all.length === 0);
+	if (all.length === 0)
 		return;
-	set(line, "d", `M${points.join("L")}`);
-	set(area, "d", `M${SAMPLES - list.length + 1},20L${points.join("L")}` +
-	    `L${SAMPLES},20Z`);
+	set(line, "d", all.map(points => `M${points.join("L")}`).join(""));
+	set(area, "d", all.map(points => `M${points[0][0]},20` +
+	    `L${points.join("L")}L${points.at(-1)[0]},20Z`).join(""));
 	set(svg, "aria-label", `Throughput of ${name} in the last minute: ` +
-	    `at most ${bytes(Math.max(...list))}/s`);
+	    `at most ${bytes(top)}/s`);
 }
 
 /* --- exports ---------------------------------------------------------------- */
@@ -97,8 +113,10 @@ function copies(f, r)
 
 function fetching(f, r)
 {
-	hide(f.fetch, r.fetch === null);
-	if (r.fetch === null)
+	const idle = r.fetch === null || r.fetch === "queued";
+
+	hide(f.fetch, idle);
+	if (idle)
 		return;
 	set(f.progress, "value", r.progress === null ? null :
 	    r.progress.toFixed(1));
@@ -125,7 +143,7 @@ function fillExport(f, r, row, at, old)
 		show(f.read, bytes(rate.read));
 		show(f.written, bytes(rate.written));
 	}
-	spark(f.spark, trend(r.name, rate), r.name);
+	spark(f.spark, trend(r.name, rate, at), r.name, at);
 	copies(f, r);
 	hide(f.remove, r.status === "draining");
 	set(row.querySelector("form"), "action",
@@ -192,6 +210,7 @@ export function showConnections(list, exports, at)
 	const draining = new Set(exports.filter(r => r.status === "draining")
 	    .map(r => r.name));
 
+	hide(by("more"), list.length < CONNECTIONS);
 	rows("connections", list.slice(0, CONNECTIONS), c => c.id, (f, c) => {
 		const rate = rates(`client ${c.id} ${c.client}`, c, at);
 

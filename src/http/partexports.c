@@ -22,7 +22,8 @@ label(FILE *out, const char *what, const char *name)
 static void
 fetch(const struct page *p, const struct listing_row *r)
 {
-	bool pending = exports_fetch(r) != NULL;
+	bool pending = exports_fetch(r) != NULL &&
+	    r->fetch.status != STATUS_QUEUED;
 	double percent = pending ? fetch_percent(&r->fetch) : -1;
 	char far[128] = "";
 

@@ -139,10 +139,9 @@ part_connections(const struct page *p)
 		room = connection_rows(p, &l->rows[i], room);
 	piece_table_end(p->out, room == PAGE_CONNECTIONS, "Nobody is "
 	    "connected.");
-	if (room == 0)
-		fprintf(p->out, "<p class=\"quiet\">The first %d are shown; "
-		    "nbdmux-ls --connections has all of them.</p>\n",
-		    PAGE_CONNECTIONS);
+	fprintf(p->out, "<p class=\"quiet\" id=\"more\"%s>The first %d are "
+	    "shown; nbdmux-ls --connections has all of them.</p>\n",
+	    room == 0 ? "" : " hidden", PAGE_CONNECTIONS);
 	fputs("<template id=\"connections-row\">", p->out);
 	connection_row(p, &blank);
 	fputs("</template>\n", p->out);

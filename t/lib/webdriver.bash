@@ -89,12 +89,9 @@ wd()
 		echo "the driver does not answer: $1" >&2
 		return 1
 	}
-	if jq -e '.value | objects | has("error")' "$BROWSER/answer" >/dev/null
-	then
-		jq -r '.value | .error + ": " + .message' "$BROWSER/answer" >&2
-		return 1
-	fi
-	jq -r '.value' "$BROWSER/answer"
+	jq -r 'if .value | type == "object" and has("error") then
+	    .value.error + ": " + .value.message + "\n" | halt_error(1)
+	    else .value end' "$BROWSER/answer"
 }
 
 go()
@@ -119,9 +116,26 @@ js_true()
 	    [ "$value" != false ] && [ "$value" != null ] && [ "$value" != 0 ]
 }
 
+# The browser itself looks again and again; another page is another try.
+js_became_true()
+{
+	[ "$(wd execute/async "$(jq -n --arg script "
+	    const args = [...arguments], done = args.pop();
+	    const end = Date.now() + 4000, test = function () { $1 };
+	    (async function again() {
+		if (await test(...args))
+			done(true);
+		else if (Date.now() > end)
+			done(false);
+		else
+			setTimeout(again, 50);
+	    })()" '{script: $script, args: $ARGS.positional}' \
+	    --args -- "${@:2}")" 2>/dev/null)" = true ]
+}
+
 wait_js()
 {
-	wait_for "$1" js_true "${@:2}" || {
+	wait_for "$1" js_became_true "${@:2}" || {
 		js 'return document.body.innerText' | head -60
 		return 1
 	}
