@@ -92,7 +92,8 @@ take_rates(struct shown *s, const struct page *p,
 	double seconds;
 
 	s->read_rate = s->write_rate = -1;
-	if (b == NULL || p->listing->stats.taken <= p->before->stats.taken)
+	if (p->before == NULL || b == NULL ||
+	    p->listing->stats.taken <= p->before->stats.taken)
 		return;
 	seconds = (double)(p->listing->stats.taken - p->before->stats.taken) /
 	    1e9;
