@@ -31,8 +31,8 @@ stamp_equal(const struct stamp *a, const struct stamp *b)
 }
 
 /* O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever. */
-static int
-open_regular(int dirfd, const char *name, bool nofollow, struct stat *st,
+int
+file_open_regular(int dirfd, const char *name, bool nofollow, struct stat *st,
     struct diag *d)
 {
 	int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOCTTY |
@@ -81,7 +81,7 @@ file_read(int dirfd, const char *name, bool nofollow, struct buf *b,
 	int fd, saved, result;
 
 	/* The state before reading: a write that comes in between shows. */
-	fd = open_regular(dirfd, name, nofollow, &own, d);
+	fd = file_open_regular(dirfd, name, nofollow, &own, d);
 	if (fd == -1)
 		return -1;
 	result = read_all(fd, b);

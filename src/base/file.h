@@ -23,9 +23,16 @@ void stamp_of(struct stamp *s, const struct stat *st);
 bool stamp_equal(const struct stamp *a, const struct stamp *b);
 
 /*
- * Append a regular file's content to b (whose max is the cap).  Never blocks
- * on a FIFO and follows no link when nofollow.  st may be NULL; it describes
- * the file that was read.  0, or -1 with errno and d set.
+ * Open a regular file for reading.  Never blocks on a FIFO and follows no link
+ * when nofollow.  The descriptor, with st set, or -1 with errno and d set.
+ */
+int file_open_regular(int dirfd, const char *name, bool nofollow,
+    struct stat *st, struct diag *d);
+
+/*
+ * Append a regular file's content to b (whose max is the cap), opened as by
+ * file_open_regular().  st may be NULL; it describes the file that was read.  0,
+ * or -1 with errno and d set.
  */
 int file_read(int dirfd, const char *name, bool nofollow, struct buf *b,
     struct stat *st, struct diag *d);

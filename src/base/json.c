@@ -126,3 +126,12 @@ json_null(struct json *j, const char *key)
 	before(j, key);
 	fputs("null", j->out);
 }
+
+void
+json_time(struct json *j, const char *key, uint64_t seconds)
+{
+	char text[32];
+
+	json_string(j, key, seconds != 0 ? text_time(text, sizeof(text),
+	    (long long)seconds) : NULL);
+}

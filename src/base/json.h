@@ -31,6 +31,8 @@ void json_number(struct json *j, const char *key, uint64_t value);
 void json_real(struct json *j, const char *key, double value); /* one digit */
 void json_bool(struct json *j, const char *key, bool value);
 void json_null(struct json *j, const char *key);
+/* Seconds since the epoch as RFC 3339 in UTC; 0 is null. */
+void json_time(struct json *j, const char *key, uint64_t seconds);
 
 #pragma GCC visibility pop
 

@@ -7,25 +7,21 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "fetch/boot.h"
 #include "fetch/give.h"
 #include "tool/source.h"
 
-/* Non-blocking, so that a FIFO cannot hold us. */
 static int
 open_file(const char *path, const struct settings_fetch *s, struct diag *d)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat st;
+	int fd = file_open_regular(AT_FDCWD, path, false, &st, d);
 
 	if (fd == -1)
-		return diag_errno(d, "cannot open %s", path);
-	if (fstat(fd, &st) == -1)
-		diag_errno(d, "cannot look at %s", path);
-	else if (!S_ISREG(st.st_mode))
-		diag_set(d, "%s is not a regular file", path);
-	else if (!source_within(s->image_dirs, path))
+		return -1;
+	if (!source_within(s->image_dirs, path))
 		diag_set(d, "%s is in none of the directories that images "
 		    "must be in (image-dirs)", path);
 	else

@@ -123,15 +123,6 @@ exports_current(const struct listing_row *r, const struct stats_conn_row *c)
 }
 
 static void
-put_time(struct json *j, const char *key, uint64_t seconds)
-{
-	char text[32];
-
-	json_string(j, key, seconds != 0 ? text_time(text, sizeof(text),
-	    (long long)seconds) : NULL);
-}
-
-static void
 put_count(struct json *j, const char *key, bool known, uint64_t n)
 {
 	if (known)
@@ -158,10 +149,10 @@ put_progress(struct json *j, const struct listing_row *r)
 		json_real(j, "progress", percent);
 	else
 		json_null(j, "progress");
-	put_time(j, "enqueued_at", r->fetching ? f->enqueued : 0);
-	put_time(j, "started_at", r->fetching ? f->started : 0);
-	put_time(j, "completed_at", r->fetching ? f->completed : since);
-	put_time(j, "updated_at", r->fetching && f->updated != 0 ?
+	json_time(j, "enqueued_at", r->fetching ? f->enqueued : 0);
+	json_time(j, "started_at", r->fetching ? f->started : 0);
+	json_time(j, "completed_at", r->fetching ? f->completed : since);
+	json_time(j, "updated_at", r->fetching && f->updated != 0 ?
 	    f->updated : since);
 }
 

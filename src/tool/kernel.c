@@ -25,20 +25,15 @@ struct copied {
 
 /* --- looking -------------------------------------------------------------- */
 
-/* Non-blocking, so that a FIFO cannot hold us. */
 static int
 open_source(const char *path, struct diag *d)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat st;
+	int fd = file_open_regular(AT_FDCWD, path, false, &st, d);
 
 	if (fd == -1)
-		return diag_errno(d, "cannot open %s", path);
-	if (fstat(fd, &st) == -1)
-		diag_errno(d, "cannot look at %s", path);
-	else if (!S_ISREG(st.st_mode))
-		diag_set(d, "%s is not a regular file", path);
-	else if (st.st_size == 0)
+		return -1;
+	if (st.st_size == 0)
 		diag_set(d, "%s is empty", path);
 	else if ((uint64_t)st.st_size > NETBOOT_MOST)
 		diag_set(d, "%s is larger than 4G", path);

@@ -15,15 +15,6 @@
 static const char *const command_names[STATS_COMMANDS] = { "read", "write",
 	"flush", "trim", "cache", "zero", "status", "other" };
 
-static void
-put_time(struct json *j, const char *key, uint64_t seconds)
-{
-	char text[32];
-
-	json_string(j, key, seconds != 0 ? text_time(text, sizeof(text),
-	    (long long)seconds) : NULL);
-}
-
 /* A list's items as an array; null when it is not set. */
 static void
 put_list(struct json *j, const char *key, const char *list)
@@ -115,7 +106,7 @@ put_daemon(struct json *j, const struct listing *l, const struct tool *t)
 	if (l->server.pid != 0) {
 		json_number(j, "pid", (uint64_t)l->server.pid);
 		json_string(j, "version", s->version);
-		put_time(j, "started", s->started);
+		json_time(j, "started", s->started);
 		put_list(j, "listen", s->listen);
 		json_string(j, "tls", config_tls_names[s->tls]);
 		json_string(j, "error", s->error);
@@ -181,11 +172,11 @@ put_fetch(struct json *j, const struct listing_row *r)
 		json_null(j, "progress");
 	else
 		json_real(j, "progress", percent);
-	put_time(j, "enqueued", f->enqueued);
-	put_time(j, "started", f->started);
-	put_time(j, "updated", f->updated);
-	put_time(j, "completed", f->completed);
-	put_time(j, "retry", f->retry);
+	json_time(j, "enqueued", f->enqueued);
+	json_time(j, "started", f->started);
+	json_time(j, "updated", f->updated);
+	json_time(j, "completed", f->completed);
+	json_time(j, "retry", f->retry);
 	json_close(j, '}');
 }
 
@@ -203,7 +194,7 @@ put_export(struct json *j, const struct listing *l, const struct listing_row *r)
 	json_string(j, "tls", record_tls_names[r->state.tls]);
 	json_number(j, "size", r->state.size);
 	put_generations(j, r);
-	put_time(j, "since", r->state.since);
+	json_time(j, "since", r->state.since);
 	json_number(j, "clients", r->clients);
 	put_uri(j, l, r);
 	put_totals(j, &r->totals, l->counted);
@@ -226,7 +217,7 @@ put_connection(struct json *j, const struct listing *l,
 	json_number(j, "generation", c->generation);
 	json_bool(j, "current", r->state.status != STATUS_DRAINING &&
 	    c->generation == r->state.generation);
-	put_time(j, "since", c->started / 1000000000);
+	json_time(j, "since", c->started / 1000000000);
 	json_real(j, "age", l->stats.taken > c->started ?
 	    (double)(l->stats.taken - c->started) / 1e9 : 0);
 	put_totals(j, &c->totals, true);
