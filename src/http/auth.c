@@ -15,6 +15,7 @@
 #include "http/guard.h"
 #include "http/secret.h"
 #include "http/token.h"
+#include "http/turn.h"
 #include "spool/places.h"
 
 #define PASSWORD_MAX 1024
@@ -167,9 +168,10 @@ enum auth_verdict
 auth_password(struct auth *a, const char *address, const char *given)
 {
 	enum auth_verdict verdict = AUTH_YES;
+	char name[GUARD_NAME_SIZE];
 	struct diag *why = &a->error;
 	struct guard g;
-	int wait;
+	int wait, turn;
 
 	if (a->open)
 		return AUTH_YES;
@@ -179,6 +181,9 @@ auth_password(struct auth *a, const char *address, const char *given)
 		a->error = a->dir_error;
 		why = NULL;
 	}
+	/* Many guesses at a time are counted one after the other, too. */
+	guard_name(name, address);
+	turn = turn_take(a->dirfd, name);
 	wait = guard_begin(&g, a->dirfd, address, why);
 	if (wait > 0) {
 		a->wait = (unsigned)wait;
@@ -191,6 +196,8 @@ auth_password(struct auth *a, const char *address, const char *given)
 			sleep(SLOW);
 	}
 	guard_end(&g);
+	if (turn != -1)
+		close(turn);
 	return verdict;
 }
 
