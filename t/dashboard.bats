@@ -348,6 +348,7 @@ while True:
 	click '#add .main'
 	wait_for 20 js_true 'return location.pathname === "/"'
 	[ "$(cell_of disk status)" = ready ]
+	js_true 'return !document.querySelector(".trend").checkVisibility()'
 	[[ $(text_of 'tr[data-key=disk] .ways') == "nbd-client 127.0.0.1 $PORT /dev/nbd0 -N disk"*URI* ]]
 	click 'tr[data-key=disk] summary'
 	click 'tr[data-key=disk] .danger'

@@ -42,6 +42,7 @@ start_browser()
 
 	BROWSER=$BATS_FILE_TMPDIR/browser
 	mkdir -p "$BROWSER/home" "$BROWSER/profile"
+	: >"$BROWSER/driver.out"
 	HOME=$BROWSER/home XDG_CONFIG_HOME=$BROWSER/home \
 	    XDG_CACHE_HOME=$BROWSER/home chromedriver --port=0 \
 	    >"$BROWSER/driver.out" 2>&1 3>&- &
