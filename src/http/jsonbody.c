@@ -49,8 +49,8 @@ jsonbody_parse(struct form *f, const char *text, size_t len,
 		rc = diag_set(d, "the body is no JSON object");
 	else if (at == NULL)
 		rc = diag_errno(d, "cannot read the body");
-	for (; rc == 0 && fields->name != NULL && f->count < FORM_FIELDS;
-	    fields++)
+	for (; rc == 0 && at != NULL && fields->name != NULL &&
+	    f->count < FORM_FIELDS; fields++)
 		rc = take(f, fields, json_object_get(object, fields->name),
 		    &at, d);
 	json_decref(object);
