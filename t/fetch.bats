@@ -323,6 +323,20 @@ installed"* ]]
 	source_export free free
 	nbdmux-fetch -q free
 	fetched free "$WEB/secret"
+	# A cache may lead to itself, and to what is allowed.
+	printf '[nbdmuxd]\nfetch-from = https://nowhere.invalid/\n' >"$NBDMUX_CONF"
+	printf '[export]\nsource = https://nowhere.invalid/a\n' >"$SPOOL/c.ini"
+	fault /c/b/aHR0cHM6Ly9ub3doZXJlLmludmFsaWQvYQ redirect=/c/a.img
+	mkdir "$WEB/c"
+	cp "$WEB/ok/a.img" "$WEB/c/a.img"
+	NBDMUX_WITHCACHE_URL=$URL/c nbdmux-fetch -q c
+	fetched c "$WEB/c/a.img"
+	no_faults
+	fault /c/b/aHR0cHM6Ly9ub3doZXJlLmludmFsaWQvYQ redirect=/secret
+	sed -i '/^image/d' "$SPOOL/c.ini"
+	rm "$IMAGES"/c-*
+	NBDMUX_WITHCACHE_URL=$URL/c run -1 nbdmux-fetch -q c
+	[[ $output == *"/secret is not allowed by fetch-from" ]]
 }
 
 @test "an answer that leads on without saying where, or talks for ever, is an error" {
