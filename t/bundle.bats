@@ -423,6 +423,47 @@ bundles_sent()
 	nothing_left
 }
 
+@test "a bundle of another image boots nothing, whatever can be had for this one" {
+	local spoil bundle
+
+	setup_cache
+	bundle=$WEB/b/$(printf %s oras://images.invalid/a:boot | base64 -w 0 | tr -d =)
+	# b has the same bundle.
+	sed -i 's/"resolved/"netboot_ref": "a bundle", &/' "$WEB/catalog"
+	cp "$WEB/catalog" catalog
+	for spoil in 'fault /catalog status=500' 'rm $WEB/catalog' 'rm $bundle'; do
+		wants a a.img
+		nbdmux-fetch -q a
+		boots one
+		eval "$spoil"
+		nbdmux-fetch -q --refresh --tries=1 a || true
+		boots one
+		wants a b.img
+		nbdmux-fetch -q --tries=1 a
+		[ ! -e "$BOOT" ]
+		no_faults
+		cp catalog "$WEB/catalog"
+		cp one.tar.gz "$bundle"
+	done
+	nbdmux-fetch -q a
+	boots one
+	grep -qx "image https://images.invalid/b.img" "$BOOT/.nbdmux"
+	wants a a.img
+	nbdmux-fetch -q a
+	boots one
+	grep -qx "image https://images.invalid/a.img" "$BOOT/.nbdmux"
+	# Without a cache nobody knows, and a file has no bundle of a catalog.
+	cp image "$WEB/c.img"
+	source_export a c.img
+	NBDMUX_WITHCACHE_URL='' nbdmux-fetch -q a
+	[ ! -e "$BOOT" ]
+	wants a a.img
+	nbdmux-fetch -q a
+	boots one
+	nbdmux-add a a.img
+	[ ! -e "$BOOT" ]
+}
+
 @test "a bundle that cannot be had leaves the image served, and is told" {
 	needs jq
 	setup_cache

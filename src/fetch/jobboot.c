@@ -97,14 +97,19 @@ publish(struct fetching *f)
 	return BOOT_FAILED;
 }
 
+static bool
+same(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
 /* The server is asked for another version than the one that is there. */
 static enum boot_result
 download(struct fetching *f)
 {
-	const struct netboot_mark *m = &f->old;
-	bool have = m->ref != NULL && m->source != NULL &&
-	    strcmp(m->source, f->boot.mark.source) == 0 &&
-	    strcmp(m->ref, f->boot.mark.ref) == 0;
+	const struct netboot_mark *m = &f->old, *new = &f->boot.mark;
+	bool have = same(m->source, new->source) && same(m->ref, new->ref) &&
+	    same(m->image, new->image);
 
 	switch (web_download(&f->web, &f->part, have ? m->etag : NULL,
 	    have ? m->modified : NULL, &f->error)) {
@@ -145,7 +150,8 @@ fetch(struct fetching *f, const struct catalog_bundle *b)
 
 	f->boot = (struct boot) { .tool = j->tool, .name = j->name,
 		.record = &j->record, .stop = j->options->stop,
-		.mark = { .ref = b->ref, .source = b->source } };
+		.mark = { .ref = b->ref, .source = b->source,
+		.image = j->record.source } };
 	if (j->report.state.format == 0)
 		report_begin(&j->report, &j->stamp, true);
 	done = j->report.state.bytes_done;
@@ -163,6 +169,21 @@ fetch(struct fetching *f, const struct catalog_bundle *b)
 }
 
 /* --- whether -------------------------------------------------------------- */
+
+static void
+withdraw(struct fetching *f)
+{
+	struct job *j = f->job;
+	struct diag d;
+	int rc = f->old.source == NULL ? 0 : netboot_remove(&j->tool->places,
+	    j->name, NETBOOT_NOT_GIVEN, &d);
+
+	if (rc == -1)
+		diag_set(&j->error, "%s: what boots it stays: %s", j->name,
+		    d.text);
+	else if (rc == 1)
+		j->booted = true;
+}
 
 static void
 look(struct fetching *f)
@@ -184,10 +205,18 @@ look(struct fetching *f)
 		    j->name);
 	else if (found == 1)
 		fetch(f, &b);
-	/* It was another image's. */
-	else if (f->old.source != NULL && netboot_remove(&j->tool->places,
-	    j->name, false, &j->error) == 1)
-		j->booted = true;
+	else
+		withdraw(f);
+}
+
+static void
+ask(struct fetching *f)
+{
+	if (job_web(f->job, &f->web, &f->job->error) == -1)
+		return;
+	f->web.trusted = true;
+	look(f);
+	web_close(&f->web);
 }
 
 static bool
@@ -207,12 +236,13 @@ job_netboot(struct job *j, bool over)
 	struct fetching f = { .job = j };
 	enum netboot_owner owner = netboot_owner(artifactsfd, j->name, &f.old);
 
-	if (j->options->cache != NULL && j->record.kernel == NULL &&
-	    !is_settled(j, owner, &f.old, over) &&
-	    job_web(j, &f.web, &j->error) == 0) {
-		f.web.trusted = true;
-		look(&f);
-		web_close(&f.web);
+	if (j->record.kernel == NULL && !is_settled(j, owner, &f.old, over)) {
+		if (j->options->cache != NULL)
+			ask(&f);
+		/* Of another image it is no good, whatever there is of this. */
+		if (!over && !j->booted && !same(f.old.image,
+		    j->record.source))
+			withdraw(&f);
 	}
 	netboot_mark_clear(&f.old);
 	if (artifactsfd != -1)

@@ -64,11 +64,19 @@ int netboot_commit(struct netboot *n, const char *mark, struct diag *d);
 /* In any case the last; without a commit nothing has happened. */
 void netboot_end(struct netboot *n);
 
+/* What we made of the entry's keys, of a bundle that a catalog has, or of one
+ * that somebody has given. */
+enum netboot_which {
+	NETBOOT_OF_KEYS,
+	NETBOOT_NOT_GIVEN, /* the first two */
+	NETBOOT_ALL
+};
+
 /*
- * Remove what we made for an export; keys_only: unless it is of a bundle.
- * 1 removed, 0 there was nothing of ours, -1 with d set.
+ * Remove what we made for an export, if it is such.  1 removed, 0 there was
+ * none, -1 with d set.
  */
-int netboot_remove(const struct places *p, const char *name, bool keys_only,
-    struct diag *d);
+int netboot_remove(const struct places *p, const char *name,
+    enum netboot_which which, struct diag *d);
 
 #endif

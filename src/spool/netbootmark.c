@@ -12,6 +12,7 @@ static const struct {
 	size_t offset;
 } facts[] = {
 	{ "source ", offsetof(struct netboot_mark, source) },
+	{ "image ", offsetof(struct netboot_mark, image) },
 	{ "etag ", offsetof(struct netboot_mark, etag) },
 	{ "modified ", offsetof(struct netboot_mark, modified) },
 	{ "sha256 ", offsetof(struct netboot_mark, sha256) },

@@ -20,6 +20,7 @@ struct netboot_mark {
 	const char *ref;    /* of a bundle; NULL: of the entry's keys */
 	const char *source; /* its address, from a catalog; NULL: somebody
 	                     * has given the file */
+	const char *image;  /* the source of the image that it is for, likewise */
 	const char *etag, *modified; /* of the server's answer, or NULL */
 	const char *sha256; /* of the bundle as it came, or NULL */
 };

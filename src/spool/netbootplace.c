@@ -145,14 +145,17 @@ netboot_unlock(int artifactsfd, const char *export, int lockfd)
 /* --- withdrawing ---------------------------------------------------------- */
 
 static bool
-is_ours(int artifactsfd, const char *name, bool keys_only)
+is_meant(int artifactsfd, const char *name, enum netboot_which which)
 {
-	struct netboot_mark mark;
-	bool ours = netboot_owner(artifactsfd, name, &mark) == NETBOOT_OURS &&
-	    !(keys_only && mark.ref != NULL);
+	struct netboot_mark m;
+	bool meant = netboot_owner(artifactsfd, name, &m) == NETBOOT_OURS;
 
-	netboot_mark_clear(&mark);
-	return ours;
+	if (which == NETBOOT_OF_KEYS)
+		meant = meant && m.ref == NULL;
+	else if (which == NETBOOT_NOT_GIVEN)
+		meant = meant && (m.ref == NULL || m.source != NULL);
+	netboot_mark_clear(&m);
+	return meant;
 }
 
 static bool
@@ -165,18 +168,18 @@ is_there(int artifactsfd, const char *name)
 
 /* Most exports have nothing there: then there is no lock to be made. */
 static bool
-is_work(int artifactsfd, const char *name, bool keys_only)
+is_work(int artifactsfd, const char *name, enum netboot_which which)
 {
 	char temporary[NAME_SIZE + 8], locked[NAME_SIZE + 8];
 
 	netboot_temporary(temporary, name);
 	lock_name(locked, name);
-	return is_ours(artifactsfd, name, keys_only) ||
+	return is_meant(artifactsfd, name, which) ||
 	    is_there(artifactsfd, temporary) || is_there(artifactsfd, locked);
 }
 
 static int
-remove_locked(int artifactsfd, const char *name, bool keys_only,
+remove_locked(int artifactsfd, const char *name, enum netboot_which which,
     struct diag *d)
 {
 	char temporary[NAME_SIZE + 8];
@@ -186,14 +189,14 @@ remove_locked(int artifactsfd, const char *name, bool keys_only,
 		return -1;
 	netboot_temporary(temporary, name);
 	rc = netboot_remove_dir(artifactsfd, temporary, d);
-	if (rc == 0 && is_ours(artifactsfd, name, keys_only))
+	if (rc == 0 && is_meant(artifactsfd, name, which))
 		rc = netboot_remove_dir(artifactsfd, name, d) == 0 ? 1 : -1;
 	netboot_unlock(artifactsfd, name, lockfd);
 	return rc;
 }
 
 int
-netboot_remove(const struct places *p, const char *name, bool keys_only,
+netboot_remove(const struct places *p, const char *name, enum netboot_which which,
     struct diag *d)
 {
 	int fd = netboot_open(p), rc = 0;
@@ -201,8 +204,8 @@ netboot_remove(const struct places *p, const char *name, bool keys_only,
 	if (fd == -1)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : diag_errno(d,
 		    "cannot open %s/" DATA_ARTIFACTS, p->data);
-	if (is_work(fd, name, keys_only))
-		rc = remove_locked(fd, name, keys_only, d);
+	if (is_work(fd, name, which))
+		rc = remove_locked(fd, name, which, d);
 	close(fd);
 	return rc;
 }

@@ -187,8 +187,12 @@ kernel_publish(const struct tool *t, const char *name,
 	int rc = -1;
 
 	if (r->kernel == NULL || r->initrd == NULL) {
-		/* The export does not need it: it was added all the same. */
-		if (netboot_remove(&t->places, name, true, d) == -1)
+		/*
+		 * The export does not need it: it was added all the same.  Of
+		 * a new source nbdmux-fetch knows what boots it.
+		 */
+		if (netboot_remove(&t->places, name, r->source != NULL ?
+		    NETBOOT_OF_KEYS : NETBOOT_NOT_GIVEN, d) == -1)
 			tool_say(t, "what boots %s stays: %s", name, d->text);
 		d->text[0] = '\0';
 		return 0;

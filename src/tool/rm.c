@@ -88,7 +88,7 @@ remove_netboot(struct removal *r)
 		return; /* remove_images() has said so */
 	for EACH(r, t)
 		if (t->status != TOOL_FAILED && netboot_remove(
-		    &r->tool->places, t->name, false, &d) == -1)
+		    &r->tool->places, t->name, NETBOOT_ALL, &d) == -1)
 			tool_say(r->tool, "what boots %s stays: %s", t->name,
 			    d.text);
 }
