@@ -255,7 +255,7 @@ END
 		STATUS_EXTENTS|session/status.c|2000 |extents in a reply|2000
 		NBD_STRING_MAX|wire/proto.h|4096 |name that a client asks for|4096 bytes
 		NBD_STRING_MAX|wire/proto.h|4096 |query of a metadata context|4096 bytes
-		STRING_MAX|spool/record.c|4096|description|4096 bytes
+		STRING_MAX|spool/recordcheck.c|4096|description|4096 bytes
 		RECORD_FILE_MAX|spool/record.h|(64 * 1024)|entry of the spool|64K
 		UNSENT_MAX|loop/peer.c|(256 * 1024)|unsent bytes in the kernel|256K
 		SESSION_MAX_ACCEPTED|session/impl.h|(64u << 20)|length of a read|64M

@@ -47,6 +47,16 @@ struct fetches {
 	TAILQ_HEAD(, job_fetch) jobs;
 };
 
+/* ms of a clock that only goes on; how many may run at a time. */
+uint64_t fetches_now(void);
+uint64_t fetches_most(const struct fetches *f);
+
+void job_free(struct fetches *f, struct job_fetch *j);
+
+/* Again after so many seconds; after more of them each time. */
+void job_pause(struct job_fetch *j, uint64_t seconds);
+void job_pause_longer(struct job_fetch *j);
+
 /* Start nbdmux-fetch for the job: 0, or -1 with d set. */
 int child_start(struct job_fetch *j, const struct server *s, struct diag *d);
 

@@ -2,23 +2,16 @@
  * record: the keys of an export's file, and what they must say together.
  * The table is the format: reader, writer, options and manual follow it.
  */
-#include <limits.h>
 #include <string.h>
 
-#include "base/size.h"
-#include "base/text.h"
-#include "spool/record.h"
+#include "spool/recordpriv.h"
 #include "spool/url.h"
 
-/* The protocol's limit on strings, and its rules on block sizes. */
-#define STRING_MAX 4096
+/* The protocol's rules on block sizes. */
 #define BLOCK_MIN_MAX 65536
 #define BLOCK_PREFERRED_MIN 512
 #define BLOCK_PREFERRED 4096
 #define BLOCK_MAX (32 * 1024 * 1024)
-
-/* Of x86's 2048, less what is added for the export. */
-#define CMDLINE_MAX 1536
 
 const char *const mode_names[] = { "ro", "rw", "cow", NULL };
 
@@ -28,193 +21,28 @@ const char *const record_content_names[] = { "auto", "raw", "img", "img.gz",
 	"img.xz", "img.zst", "img.bz2", "img.lz4", "qcow2", "vmdk", "vdi",
 	"vhd", "vhdx", NULL };
 
-/* What people may write for an image that is not a path. */
-static const struct {
-	const char *prefix, *what;
-} image_kinds[] = {
-	{ "memory:", "an image in memory" },
-	{ "rbd:", "an RBD image" },
-	{ "nbd:", "an export of another NBD server" },
-	{ "nbds:", "an export of another NBD server" },
-	{ "nbd+unix:", "an export of another NBD server" },
-	{ "nbds+unix:", "an export of another NBD server" },
-};
-
-/* Room for what a value begins with, in a message. */
-#define SHOWN 200
-static const char *
-show(char dst[SHOWN], const char *value)
-{
-	return text_escape(dst, SHOWN, value, strlen(value));
-}
-
-static int
-check_path(const char *value, struct diag *d)
-{
-	char shown[SHOWN];
-	size_t len = strlen(value);
-
-	if (value[0] != '/')
-		return diag_set(d, "\"%s\" is not an absolute path; write the "
-		    "whole path, beginning with /", show(shown, value));
-	if (len >= PATH_MAX)
-		return diag_set(d, "the path has %zu bytes; the most is %d",
-		    len, PATH_MAX - 1);
-	return 0;
-}
-
-/*
- * It becomes a part of a script for iPXE, which knows no quotes: some words
- * are its own wherever they stand.
- */
-static int
-check_cmdline(const char *value, struct diag *d)
-{
-	size_t len = strlen(value), n;
-
-	if (len > CMDLINE_MAX)
-		return diag_set(d, "the command line has %zu bytes; kernels "
-		    "take at most %d with what is added to it", len,
-		    CMDLINE_MAX);
-	if (strstr(value, "${") != NULL)
-		return diag_set(d, "\"${\" is a variable to iPXE; it cannot "
-		    "stand in a command line");
-	for (const char *word = value; *word != '\0'; word += n) {
-		word += strspn(word, " \t");
-		n = strcspn(word, " \t");
-		if (word[0] == '#' || (n == 2 && (strncmp(word, "||", 2) == 0 ||
-		    strncmp(word, "&&", 2) == 0)))
-			return diag_set(d, "the word \"%.*s\" ends a command "
-			    "of iPXE; it cannot stand in a command line",
-			    n > 40 ? 40 : (int)n, word);
-	}
-	return 0;
-}
-
-static int
-check_image(const char *value, struct diag *d)
-{
-	char shown[SHOWN];
-
-	if (url_is(value))
-		return diag_set(d, "\"%s\" is an address, not a path; write "
-		    "it as source = %s", show(shown, value), shown);
-	for (size_t i = 0; i < sizeof(image_kinds) / sizeof(*image_kinds); i++)
-		if (strncmp(value, image_kinds[i].prefix,
-		    strlen(image_kinds[i].prefix)) == 0)
-			return diag_set(d, "\"%s\" is %s, which is not "
-			    "supported yet; write the absolute path of a file "
-			    "or block device", show(shown, value),
-			    image_kinds[i].what);
-	return check_path(value, d);
-}
-
-static int
-check_description(const char *value, struct diag *d)
-{
-	size_t len = strlen(value);
-
-	if (len > STRING_MAX)
-		return diag_set(d, "the description has %zu bytes; clients "
-		    "take at most %d", len, STRING_MAX);
-	return 0;
-}
-
-static int
-check_mode(const char *value, struct diag *d)
-{
-	if (strcmp(value, mode_names[MODE_COW]) == 0)
-		return diag_set(d,
-		    "\"cow\" is not supported yet; write ro or rw");
-	return 0;
-}
-
-bool
-record_is_sum(const char *value)
-{
-	size_t len = strspn(value, "0123456789abcdefABCDEF");
-
-	return value[len] == '\0' && len >= 32;
-}
-
-/* The sum, or where a list of sums is: beside the source, or anywhere. */
-static int
-check_sum(const char *value, size_t digits, struct diag *d)
-{
-	size_t len = strlen(value);
-
-	if (record_is_sum(value) && len != digits)
-		return diag_set(d, "\"%.140s\" has %zu digits; this sum has "
-		    "%zu", value, len, digits);
-	if (record_is_sum(value))
-		return 0;
-	if (url_is(value))
-		return url_check(value, d);
-	if (len > 255 || value[strspn(value, "abcdefghijklmnopqrstuvwxyz"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+~-/%")] != '\0')
-		return diag_set(d, "\"%.140s\" is neither a sum of %zu "
-		    "hexadecimal digits nor the name of a list of sums beside "
-		    "the source", value, digits);
-	return 0;
-}
-
-static int
-check_sha256(const char *value, struct diag *d)
-{
-	return check_sum(value, 64, d);
-}
-
-static int
-check_sha512(const char *value, struct diag *d)
-{
-	return check_sum(value, 128, d);
-}
-
-static bool
-is_power(uint64_t n)
-{
-	return n != 0 && (n & (n - 1)) == 0;
-}
-
-static int
-check_power(const char *value, struct diag *d)
-{
-	char below[SIZE_TEXT], above[SIZE_TEXT];
-	uint64_t n, p;
-
-	if (size_parse(value, &n, d) == -1)
-		return -1;
-	if (is_power(n))
-		return 0;
-	/* The range was checked before: 3 at least, and far from overflow. */
-	for (p = 4; p < n; p *= 2)
-		;
-	return diag_set(d, "\"%s\" is not a power of two; the nearest are %s "
-	    "and %s", value, size_format(below, sizeof(below), p / 2),
-	    size_format(above, sizeof(above), p));
-}
-
 const struct key record_keys[] = {
 	{ .name = "image", .type = KEY_STRING,
 	    .offset = offsetof(struct record, image),
-	    .check = check_image, .flags = KEY_FILLED, .arg = "PATH",
+	    .check = record_check_image, .flags = KEY_FILLED, .arg = "PATH",
 	    .help = "file or block device to serve, an absolute path" },
 	{ .name = "description", .type = KEY_STRING,
 	    .offset = offsetof(struct record, description),
-	    .check = check_description, .flags = KEY_UTF8, .arg = "TEXT",
+	    .check = record_check_description, .flags = KEY_UTF8, .arg = "TEXT",
 	    .help = "shown in listings and sent to clients" },
 	{ .name = "mode", .type = KEY_ENUM,
 	    .offset = offsetof(struct record, mode), .value = "ro",
-	    .choices = mode_names, .check = check_mode, .arg = "ro|rw",
+	    .choices = mode_names, .check = record_check_mode, .arg = "ro|rw",
 	    .help = "whether clients may only read, or read and write" },
 	{ .name = "block-min", .type = KEY_SIZE,
 	    .offset = offsetof(struct record, block_min),
-	    .min = 1, .max = BLOCK_MIN_MAX, .check = check_power, .arg = "SIZE",
+	    .min = 1, .max = BLOCK_MIN_MAX, .check = record_check_power,
+	    .arg = "SIZE",
 	    .help = "smallest block that clients may address (1)" },
 	{ .name = "block-preferred", .type = KEY_SIZE,
 	    .offset = offsetof(struct record, block_preferred),
-	    .min = BLOCK_PREFERRED_MIN, .max = BLOCK_MAX, .check = check_power,
-	    .arg = "SIZE",
+	    .min = BLOCK_PREFERRED_MIN, .max = BLOCK_MAX,
+	    .check = record_check_power, .arg = "SIZE",
 	    .help = "block size that serves clients best" },
 	{ .name = "block-max", .type = KEY_SIZE,
 	    .offset = offsetof(struct record, block_max),
@@ -243,11 +71,13 @@ const struct key record_keys[] = {
 	    .help = "where the image is fetched from" },
 	{ .name = "sha256", .type = KEY_STRING,
 	    .offset = offsetof(struct record, sha256),
-	    .check = check_sha256, .flags = KEY_FILLED | KEY_BESIDE, .arg = "HEX|FILE",
+	    .check = record_check_sha256, .flags = KEY_FILLED | KEY_BESIDE,
+	    .arg = "HEX|FILE",
 	    .help = "SHA-256 of what is fetched, or the list beside it" },
 	{ .name = "sha512", .type = KEY_STRING,
 	    .offset = offsetof(struct record, sha512),
-	    .check = check_sha512, .flags = KEY_FILLED | KEY_BESIDE, .arg = "HEX|FILE",
+	    .check = record_check_sha512, .flags = KEY_FILLED | KEY_BESIDE,
+	    .arg = "HEX|FILE",
 	    .help = "SHA-512 of what is fetched, or the list beside it" },
 	{ .name = "format", .type = KEY_ENUM,
 	    .offset = offsetof(struct record, format), .value = "auto",
@@ -256,15 +86,15 @@ const struct key record_keys[] = {
 	    .help = "what is fetched, by default as its bytes say" },
 	{ .name = "kernel", .type = KEY_STRING,
 	    .offset = offsetof(struct record, kernel),
-	    .check = check_path, .flags = KEY_FILLED | KEY_BESIDE,
+	    .check = record_check_path, .flags = KEY_FILLED | KEY_BESIDE,
 	    .arg = "PATH", .help = "kernel that boots with the image" },
 	{ .name = "initrd", .type = KEY_STRING,
 	    .offset = offsetof(struct record, initrd),
-	    .check = check_path, .flags = KEY_FILLED | KEY_BESIDE,
+	    .check = record_check_path, .flags = KEY_FILLED | KEY_BESIDE,
 	    .arg = "PATH", .help = "initial RAM disk that boots with the image" },
 	{ .name = "cmdline", .type = KEY_STRING,
 	    .offset = offsetof(struct record, cmdline),
-	    .check = check_cmdline, .flags = KEY_FILLED | KEY_BESIDE |
+	    .check = record_check_cmdline, .flags = KEY_FILLED | KEY_BESIDE |
 	    KEY_UTF8, .arg = "TEXT", .help = "more for the kernel's command line" },
 
 	{ .name = "partition", .flags = KEY_LATER, .arg = "NUMBER|root",
@@ -350,10 +180,11 @@ record_blocks(const struct record *r, struct record_blocks *b)
 static int
 check_blocks(const struct record_blocks *b, struct diag *d)
 {
-	if (!is_power(b->min) || b->min > BLOCK_MIN_MAX)
+	if (!record_is_power(b->min) || b->min > BLOCK_MIN_MAX)
 		return diag_set(d, "block-min is %llu; it must be a power of "
 		    "two up to %d", (unsigned long long)b->min, BLOCK_MIN_MAX);
-	if (!is_power(b->preferred) || b->preferred < BLOCK_PREFERRED_MIN)
+	if (!record_is_power(b->preferred) ||
+	    b->preferred < BLOCK_PREFERRED_MIN)
 		return diag_set(d, "block-preferred is %llu; it must be a "
 		    "power of two from %d", (unsigned long long)b->preferred,
 		    BLOCK_PREFERRED_MIN);
