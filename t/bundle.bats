@@ -553,3 +553,42 @@ bundles_sent()
 	[ ! -e "$BOOT" ]
 	nothing_half
 }
+
+@test "when the daemon ends while it has a bundle fetched, the next one goes on" {
+	needs jq
+	setup_cache
+	fault "/b/$(printf %s oras://images.invalid/a:boot | base64 -w 0 | tr -d =)" rate=2000
+	setup_daemon
+	nbdmux-add --no-wait a https://images.invalid/a.img
+	wait_for 20 test -s "$IMAGES/.a~boot.ini"
+	pid=$(fetch_of a pid)
+	kill -TERM "$DAEMON"
+	ended
+	run kill -0 "$pid"
+	[ "$status" -ne 0 ] && [ ! -e "$BOOT" ]
+	no_faults
+	start_daemon
+	wait_for 20 test -e "$BOOT"
+	boots one
+	wait_for 10 nothing_left
+	# Nor is it forgotten when the program is killed, or the export removed.
+	bundle two.tar good two
+	cached oras://images.invalid/a:boot two.tar
+	fault "/b/$(printf %s oras://images.invalid/a:boot | base64 -w 0 | tr -d =)" rate=2000
+	nbdmux-fetch -q --refresh a 2>/dev/null 3>&- &
+	pid=$!
+	wait_for 20 test -s "$IMAGES/.a~boot.ini"
+	kill -KILL $pid
+	wait $pid || true
+	no_faults
+	nbdmux-fetch -q a
+	boots two
+	nothing_left
+	fault "/b/$(printf %s oras://images.invalid/a:boot | base64 -w 0 | tr -d =)" rate=2000
+	nbdmux-add --no-wait b https://images.invalid/a.img
+	wait_for 20 test -s "$IMAGES/.b~boot.ini"
+	nbdmux-rm b
+	wait_for 20 nothing_left
+	[ ! -e "$DATA/artifacts/b" ]
+	no_faults
+}

@@ -126,11 +126,7 @@ static void
 conclude(struct fetching *f, enum boot_result result)
 {
 	struct job *j = f->job;
-	const char *files[] = { f->part.file, f->part.facts_file };
 
-	/* The next one goes on with what an interrupted one has. */
-	for (size_t i = 0; i < 2 && *j->options->stop == 0; i++)
-		unlinkat(j->imagesfd, files[i], 0);
 	if (result == BOOT_FAILED && *j->options->stop == 0)
 		boot_tell(&f->boot, f->error.text);
 	if (result == BOOT_FAILED)
@@ -226,7 +222,8 @@ is_settled(const struct job *j, enum netboot_owner owner,
 	if (owner == NETBOOT_OPERATOR || (old->ref != NULL &&
 	    old->source == NULL))
 		return true;
-	return over && !j->options->refresh && old->ref != NULL;
+	return over && !j->options->refresh && old->ref != NULL &&
+	    !fetched_unbooted(j->imagesfd, j->name);
 }
 
 void
@@ -244,6 +241,9 @@ job_netboot(struct job *j, bool over)
 		    j->record.source))
 			withdraw(&f);
 	}
+	/* The next one goes on with what an interrupted one has. */
+	if (*j->options->stop == 0)
+		fetched_clean_bundle(j->imagesfd, j->name);
 	netboot_mark_clear(&f.old);
 	if (artifactsfd != -1)
 		close(artifactsfd);

@@ -3,6 +3,7 @@
  * the view, so that one walk along both finds what is new and what is gone.
  */
 #include <bsd/string.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -57,6 +58,21 @@ leave(struct fetches *f, struct job_fetch *j)
 	job_free(f, j);
 }
 
+/* The image, or what boots it, where somebody had begun to fetch that. */
+static bool
+is_wanted(const struct fetches *f, const struct view_entry *e)
+{
+	bool wanted = fetched_wanted(&e->record, e->name, f->images);
+	int fd = wanted ? -1 : open(f->images, O_RDONLY | O_DIRECTORY |
+	    O_CLOEXEC);
+
+	if (fd == -1)
+		return wanted;
+	wanted = fetched_unbooted(fd, e->name);
+	close(fd);
+	return wanted;
+}
+
 /* The version is new: whatever was found about an older one is forgotten. */
 static void
 renew(struct fetches *f, struct job_fetch *j, const struct view_entry *e)
@@ -78,7 +94,7 @@ renew(struct fetches *f, struct job_fetch *j, const struct view_entry *e)
 	}
 	j->tries = 0;
 	j->vain = same ? j->vain : 0;
-	if (!fetched_wanted(&e->record, e->name, f->images)) {
+	if (!is_wanted(f, e)) {
 		j->state = JOB_IDLE;
 		j->vain = 0;
 	} else if (j->vain < VAIN_MAX) {

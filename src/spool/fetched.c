@@ -14,7 +14,6 @@
 
 #include "base/array.h"
 #include "base/file.h"
-#include "spool/fetch.h"
 #include "spool/fetched.h"
 #include "spool/publish.h"
 
@@ -84,29 +83,6 @@ fetched_parse(const char *file, char name[NAME_SIZE], uint64_t *n,
 	*n = strtoull(dash + 1, NULL, 10);
 	fetched_file(again, name, *n, suffix);
 	return *n != 0 && name_valid(name) && strcmp(again, file) == 0;
-}
-
-void
-fetched_work(char file[WORK_FILE_SIZE], const char *name, const char *suffix)
-{
-	snprintf(file, WORK_FILE_SIZE, ".%s%s", name, suffix);
-}
-
-void
-fetched_clean(int imagesfd, const char *name)
-{
-	static const char *const suffixes[] = { WORK_PART, WORK_FACTS,
-		WORK_IMAGE, WORK_RAW, WORK_BUNDLE, WORK_BUNDLE_FACTS };
-	char file[WORK_FILE_SIZE];
-	int lock = fetch_lock(imagesfd, name, NULL);
-
-	if (lock == -1)
-		return;
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
-		fetched_work(file, name, suffixes[i]);
-		unlinkat(imagesfd, file, 0);
-	}
-	fetch_unlock(imagesfd, name, lock);
 }
 
 /* --- facts ---------------------------------------------------------------- */

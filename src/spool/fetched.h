@@ -80,6 +80,10 @@ void fetched_work(char file[WORK_FILE_SIZE], const char *name,
     const char *suffix);
 void fetched_clean(int imagesfd, const char *name);
 
+/* Whether the download of what boots it was interrupted. */
+bool fetched_unbooted(int imagesfd, const char *name);
+void fetched_clean_bundle(int imagesfd, const char *name);
+
 /*
  * Remove the export's fetched images, but for those that an entry of the
  * view names; with a bad entry in it nobody knows, and all stay.  How many
