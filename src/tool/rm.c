@@ -240,7 +240,8 @@ run(struct removal *r)
 static int
 prepare(struct removal *r)
 {
-	struct diag here, *d = r->rm->why != NULL ? r->rm->why : &here;
+	struct diag here = { .text = "" };
+	struct diag *d = r->rm->why != NULL ? r->rm->why : &here;
 
 	r->targets = calloc(r->names.count + 1, sizeof(*r->targets));
 	if (r->targets == NULL)
