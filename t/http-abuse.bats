@@ -228,6 +228,47 @@ print(text + "." + hmac.digest(key, text.encode(), "sha256").hex())
 	SMALL=
 }
 
+# fails_at CALL N METHOD PATH [BODY]: the program, whose Nth CALL fails; $output
+# is what it answers.  1 when there are not as many.
+fails_at()
+{
+	local inject=$1:error=$([ "$1" = write ] && echo ENOSPC || echo EIO):when=$2
+
+	export GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=$3 PATH_INFO=$4 \
+	    CONTENT_TYPE=application/json CONTENT_LENGTH=${#5} REMOTE_ADDR=127.0.0.1
+	output=$(printf %s "$5" | ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" \
+	    strace -qq -o "$DIR/calls" -e trace="$1" -e inject="$inject" \
+	    "$NBDMUX_BIN/nbdmux.cgi" 2>"$DIR/said") || true
+	unset GATEWAY_INTERFACE
+	grep -q INJECTED "$DIR/calls"
+}
+
+@test "whatever call fails there is an answer, and the spool has all of an entry or none" {
+	local call n body tries=0
+
+	needs strace
+	body="{\"name\": \"x\", \"file\": \"$DIR/a.img\", \"description\": \"whole\"}"
+	for call in renameat linkat fchmod fsync write unlinkat faccessat2 fcntl \
+	    inotify_add_watch openat read; do
+		# The first ones are the loader's.
+		n=1
+		[[ $call != openat && $call != read ]] || n=$((20 + RANDOM % 4))
+		while rm -f "$SPOOL/x.ini"; fails_at "$call" "$n" POST /exports "$body"; do
+			tries=$((tries + 1))
+			[[ $output == "Status: "[245]* || $call == write ]] ||
+			    { tail "$DIR/calls" "$DIR/said"; return 1; }
+			if grep -E "Sanitizer|runtime error" "$DIR/said"; then
+				return 1
+			fi
+			[ -z "$(find "$SPOOL" -name '.*' -type f)" ]
+			[ ! -e "$SPOOL/x.ini" ] ||
+			    [ "$(grep -c -e '^image = ' -e '= whole' "$SPOOL/x.ini")" = 2 ]
+			n=$((n + (n < 4 ? 1 : 4)))
+		done
+	done
+	[ "$tries" -ge 20 ]
+}
+
 @test "events that cannot be recorded cost no request" {
 	start_web
 	rm -f "$DATA/events.jsonl"
