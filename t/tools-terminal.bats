@@ -162,6 +162,8 @@ completes()
 	completes "nbdmux-add new dir/" "dir/a b"
 	completes "nbdmux-ls -s di" dir
 	completes "nbdmux-ls -C im" image
+	completes "nbdmux-add --netboot=im" image
+	completes "nbdmux-add --kernel im" image
 }
 
 @test "bash completes every option that --help shows" {
