@@ -404,6 +404,22 @@ bundles_sent()
 	[ "$(web_log | grep -c "GET /catalog")" -eq 1 ]
 }
 
+@test "an image that only a cache can fetch is fetched through it, and not without" {
+	needs jq
+	setup_cache
+	cached oras://images.invalid/b:2026 image
+	jq '.entries[3] |= (.src = "oras://images.invalid/b:2026" |
+	    .netboot_ref = "a bundle")' "$WEB/catalog" >catalog
+	cp catalog "$WEB/catalog"
+	NBDMUX_WITHCACHE_URL='' run nbdmux-add a oras://images.invalid/b:2026
+	[ "$status" -eq 1 ]
+	[[ $output == *"oras://images.invalid/b:2026 is fetched through a cache, and there is none; name it as fetch-cache"* ]]
+	nbdmux-fetch -q a
+	cmp "$(image_of a)" image
+	boots one
+	nothing_left
+}
+
 @test "refresh takes a new version of the bundle, and what the catalog has no more goes" {
 	setup_cache
 	wants a a.img

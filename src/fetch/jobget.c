@@ -80,6 +80,9 @@ on_tick(void *arg)
 int
 job_web(struct job *j, struct web *w, struct diag *d)
 {
+	if (j->options->cache == NULL && !url_direct(j->record.source))
+		return diag_set(d, "%s is fetched through a cache, and there "
+		    "is none; name it as fetch-cache", j->record.source);
 	if (web_open(w, d) == -1)
 		return -1;
 	w->stop = j->options->stop;

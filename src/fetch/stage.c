@@ -115,7 +115,7 @@ take(struct settings_fetch *s, const struct config *c, struct diag *d)
 	const char *env = getenv(CACHE_ENV);
 	bool set = env != NULL && env[0] != '\0';
 
-	if (set && url_check(env, d) == -1)
+	if (set && url_check_cache(env, d) == -1)
 		return diag_prefix(d, CACHE_ENV);
 	if (copy(&s->cache, set ? env : c->fetch_cache, d) == -1 ||
 	    copy(&s->from, c->fetch_from, d) == -1 ||

@@ -62,7 +62,7 @@ static CURLcode
 go_on(struct web *w, char *to)
 {
 	to[strcspn(to, "#")] = '\0';
-	if (!url_is(to))
+	if (!url_direct(to))
 		return refuse(w, to, " is neither http:// nor https://");
 	if (!may_go(w, to))
 		return refuse(w, to, " is not allowed by fetch-from");

@@ -113,7 +113,7 @@ const struct key config_keys[] = {
 	    .check = url_check_prefix, .flags = KEY_FILLED, .arg = "URL,...",
 	    .help = "beginnings of the addresses that may be added over HTTP" },
 	{ .name = "fetch-cache", .type = KEY_STRING, AT(fetch_cache),
-	    .check = url_check, .arg = "URL",
+	    .check = url_check_cache, .arg = "URL",
 	    .help = "cache through which images are fetched, by default none" },
 	{ .name = "admin-password-file", .type = KEY_STRING,
 	    AT(admin_password_file), .check = check_file, .flags = KEY_FILLED,

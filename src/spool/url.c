@@ -10,28 +10,50 @@
 
 #define HOST_MAX 256
 
+/* What a cache in front makes of the last one is its business. */
+static const struct {
+	const char *begin, *port;
+} schemes[] = {
+	{ "https://", "443" },
+	{ "http://", "80" },
+	{ "oras://", "443" },
+};
+#define SCHEMES (sizeof(schemes) / sizeof(*schemes))
+#define SCHEMES_DIRECT 2 /* the first of them need no cache */
+
 struct url {
-	bool secure;
+	unsigned scheme;
 	char host[HOST_MAX]; /* an IPv6 address with its brackets */
 	char port[6];
 	const char *path; /* borrowed: "/..." or "" */
 };
 
 static const char *
-rest_of(const char *text, bool *secure)
+rest_of(const char *text, unsigned *scheme)
 {
-	*secure = strncasecmp(text, "https://", 8) == 0;
-	if (*secure)
-		return text + 8;
-	return strncasecmp(text, "http://", 7) == 0 ? text + 7 : NULL;
+	for (*scheme = 0; *scheme < SCHEMES; ++*scheme) {
+		size_t len = strlen(schemes[*scheme].begin);
+
+		if (strncasecmp(text, schemes[*scheme].begin, len) == 0)
+			return text + len;
+	}
+	return NULL;
 }
 
 bool
 url_is(const char *text)
 {
-	bool secure;
+	unsigned scheme;
 
-	return rest_of(text, &secure) != NULL;
+	return rest_of(text, &scheme) != NULL;
+}
+
+bool
+url_direct(const char *text)
+{
+	unsigned scheme;
+
+	return rest_of(text, &scheme) != NULL && scheme < SCHEMES_DIRECT;
 }
 
 static int
@@ -65,7 +87,7 @@ take_port(struct url *u, const char *at, size_t len, const char *text,
 	char *end;
 	unsigned long n;
 
-	snprintf(u->port, sizeof(u->port), "%s", u->secure ? "443" : "80");
+	snprintf(u->port, sizeof(u->port), "%s", schemes[u->scheme].port);
 	if (len <= 1)
 		return 0;
 	if (len >= 1 + sizeof(u->port) || at[1] < '0' || at[1] > '9')
@@ -80,12 +102,13 @@ take_port(struct url *u, const char *at, size_t len, const char *text,
 static int
 split(struct url *u, const char *text, struct diag *d)
 {
-	const char *at = rest_of(text, &u->secure);
+	const char *at = rest_of(text, &u->scheme);
 	size_t len, host;
 
 	if (at == NULL)
 		return bad(d, text, "is no address to fetch from; right is one "
-		    "that begins with https:// or http://");
+		    "that begins with https:// or http://, or, where there is "
+		    "a cache (fetch-cache), with oras://");
 	len = strcspn(at, "/?#");
 	if (memchr(at, '@', len) != NULL)
 		return bad(d, text, "has a user name in it, which listings "
@@ -132,6 +155,15 @@ url_check(const char *url, struct diag *d)
 	if (strchr(u.host, '*') != NULL)
 		return bad(d, url, "names no host");
 	return 0;
+}
+
+int
+url_check_cache(const char *url, struct diag *d)
+{
+	if (url_check(url, d) == -1)
+		return -1;
+	return url_direct(url) ? 0 : bad(d, url, "is no address of a cache; "
+	    "right is one that begins with https:// or http://");
 }
 
 int
@@ -191,7 +223,7 @@ fits(const char *prefix, const struct url *u)
 {
 	struct url p = { .path = "" };
 
-	return split(&p, prefix, NULL) == 0 && p.secure == u->secure &&
+	return split(&p, prefix, NULL) == 0 && p.scheme == u->scheme &&
 	    strcmp(p.port, u->port) == 0 && host_fits(p.host, u->host) &&
 	    path_fits(p.path, u->path);
 }

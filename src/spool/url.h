@@ -8,11 +8,16 @@
 
 #define URL_MAX 4096
 
-/* "http://..." or "https://...": not whether the rest is right. */
+/* "http://...", "https://..." or "oras://...": not whether the rest is right;
+ * and whether it can be fetched without a cache, as the first two. */
 bool url_is(const char *text);
+bool url_direct(const char *text);
 
 /* An address that can be fetched and shown to everybody: 0, or -1, d set. */
 int url_check(const char *url, struct diag *d);
+
+/* The same for a cache, which itself can be fetched from. */
+int url_check_cache(const char *url, struct diag *d);
 
 /*
  * One item of "fetch-from": the beginning of addresses, up to a whole

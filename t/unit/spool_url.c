@@ -19,6 +19,11 @@ TEST(http_and_https_are_fetched)
 	    "NOT REFUSED");
 	CHECK_STR(refused("http://[::1]:80/a"), "NOT REFUSED");
 	CHECK_STR(refused("https://host"), "NOT REFUSED");
+	CHECK_STR(refused("oras://ghcr.example/a/b:2026"), "NOT REFUSED");
+	CHECK(url_direct("https://h/") && url_direct("HTTP://h/"));
+	CHECK(url_check_cache("http://h:80/x", NULL) == 0);
+	CHECK(url_check_cache("oras://h/x", NULL) == -1);
+	CHECK(url_is("oras://h/") && !url_direct("oras://h/"));
 }
 
 TEST(all_else_is_refused_with_what_would_be_right)
@@ -63,6 +68,9 @@ TEST(what_is_allowed_begins_alike_up_to_a_whole_component)
 	CHECK(!url_allowed(list, "http://lab.example.org:8080/x"));
 	CHECK(!url_allowed(list, "http://xlab.example.org:8080/x"));
 	CHECK(!url_allowed(NULL, "https://images.example.org/debian"));
+	CHECK(!url_allowed(list, "oras://images.example.org/debian"));
+	CHECK(url_allowed("oras://ghcr.example/a", "oras://ghcr.example/a/b:1"));
+	CHECK(!url_allowed("oras://ghcr.example/a", "https://ghcr.example/a/b"));
 }
 
 TEST(a_way_out_of_the_prefix_is_not_allowed)
