@@ -92,6 +92,8 @@ web_perform(struct web *w)
 	for (unsigned i = 0;; i++) {
 		CURLcode rc = curl_easy_perform(w->easy);
 
+		if (rc == CURLE_WRITE_ERROR && w->passed > PASS_MAX)
+			return refuse(w, "", "there is too much with it");
 		if (rc != CURLE_OK || !web_leads(w))
 			return rc;
 		if (i == WEB_LEADS_MAX)
