@@ -232,7 +232,10 @@ print(text + "." + hmac.digest(key, text.encode(), "sha256").hex())
 # is what it answers.  1 when there are not as many.
 fails_at()
 {
-	local inject=$1:error=$([ "$1" = write ] && echo ENOSPC || echo EIO):when=$2
+	local error=EIO inject
+
+	[ "$1" != write ] || error=ENOSPC
+	inject=$1:error=$error:when=$2
 
 	export GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=$3 PATH_INFO=$4 \
 	    CONTENT_TYPE=application/json CONTENT_LENGTH=${#5} REMOTE_ADDR=127.0.0.1
