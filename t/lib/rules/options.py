@@ -239,11 +239,15 @@ def LS_10(server):
 		with open(path + ".tmp", "w") as f:
 			f.write(f"[export]\nimage = {image}\n")
 		os.rename(path + ".tmp", path)
-	try:
-		until("late in LIST", lambda: listed(server, "late"))
-	finally:
-		os.unlink(path)
-	until("late gone from LIST", lambda: not listed(server, "late"))
+		try:
+			until("late in LIST", lambda: listed(server, "late"))
+			check("late" in c.list(), "who listed before it came "
+				"is not shown late")
+		finally:
+			os.unlink(path)
+		until("late gone from LIST", lambda: not listed(server, "late"))
+		check("late" not in c.list(), "who listed before it went is "
+			"still shown late")
 
 
 def listed(server, name):
