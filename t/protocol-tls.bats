@@ -204,6 +204,9 @@ tls()
 }
 
 @test "TL-09 inside TLS no option gets ERR_TLS_REQD" {
+	tls_daemon
+	tls TL_09
+	stop_daemon
 	tls_daemon --tls=required
 	tls TL_09
 }

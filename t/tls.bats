@@ -139,7 +139,9 @@ refused_start()
 @test "an export with tls = require is not to be had from a server without TLS" {
 	protocol_daemon
 	add_export secret "$IMAGES/ro" ro "tls = require"
-	raw TL_02
+	raw TL_02 secret=secret
+	add_export named "$IMAGES/ro" ro "allow = cn:build7"
+	raw TL_02 secret=named
 	not_served "nbd://localhost:$PORT/secret" 'export=secret .*needs TLS'
 	run ! grep secret <(nbdinfo --list "nbd://127.0.0.1:$PORT")
 }

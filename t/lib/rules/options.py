@@ -269,12 +269,16 @@ def TL_01(server):
 
 
 def TL_02(server):
-	"""Without TLS no option gets ERR_TLS_REQD."""
+	"""Without TLS no option gets ERR_TLS_REQD.
+
+	secret=NAME: an export that nobody can have without TLS, if any."""
+	names = ("nosuch", "denied", server.option("secret", "nosuch"), "disk")
 	with server.hello() as c:
-		for option, data in ((LIST, b""), (INFO, info_data("disk")),
-		    (INFO, info_data("nosuch")), (INFO, info_data("denied")),
-		    (STARTTLS, b""), (STRUCTURED_REPLY, b""),
-		    (NO_OPTION, b"data")):
+		for option, data in ((LIST, b""), (STARTTLS, b""),
+		    (STRUCTURED_REPLY, b""), (NO_OPTION, b"data"),
+		    *((INFO, info_data(n)) for n in names),
+		    *((SET_META_CONTEXT, meta_data(n, [ALLOCATION]))
+		    for n in names), *((GO, info_data(n)) for n in names)):
 			kind = c.ask(option, data)[-1].type
 			check(kind != ERR_TLS_REQD, f"option {option:#x} got "
 				"ERR_TLS_REQD")

@@ -266,13 +266,15 @@ def TL_04(server):
 def TL_09(server):
 	"""Inside TLS no option gets ERR_TLS_REQD."""
 	with secure(server) as c:
-		for option, data in required(server):
+		for option, data in (*required(server),
+		    (INFO, info_data("secret")),
+		    (SET_META_CONTEXT, meta(b"secret", b"base:allocation"))):
 			if option == GO:
 				continue
 			kind = c.ask(option, data)[-1].type
 			check(kind != ERR_TLS_REQD, f"option {option:#x} got "
 				"ERR_TLS_REQD")
-		c.go("disk")
+		c.go("secret")
 
 
 def AB_05(server):
