@@ -269,9 +269,7 @@ def IT_02(server):
 	"""NBD_INFO_NAME is the name that LIST gives."""
 	with server.hello() as c:
 		check("disk" in c.list(), "disk is not listed")
-	name = one_info(server, "disk", INFO_NAME)
-	if name is not None:		# may be left out: it is canonical
-		equal("the name", name, b"disk")
+	equal("the name", one_info(server, "disk", INFO_NAME), b"disk")
 
 
 def IT_03(server):
