@@ -422,13 +422,17 @@ def TF_06(server):
 def TF_08(server):
 	"""EXPORT_NAME, INFO and GO give the same flags."""
 	for name in ("disk", "ro", "odd", "big"):
-		with server.hello() as c:
-			info = c.accepted(name).flags
-			go = c.go(name).flags
-		with server.hello() as c:
-			old = c.export_name(name).flags
-		equal(f"flags of {name} in INFO, GO and EXPORT_NAME",
-			(info, go, old), (info, info, info))
+		for style in STYLES.values():
+			with server.hello() as c:
+				c.styled(style)
+				info = c.accepted(name).flags
+				go = c.go(name).flags
+			equal(f"flags of {name} in INFO and GO", go, info)
+			if style == EXTENDED:	# which EXPORT_NAME cannot follow
+				continue
+			with server.hello() as c:
+				old = c.styled(style).export_name(name).flags
+			equal(f"flags of {name} in EXPORT_NAME", old, info)
 
 
 def TF_09(server):
