@@ -551,6 +551,10 @@ psk()
 	leads_to "nbds://alice@${uri#nbds://}?tls-psk-file=$PWD/keys.psk"
 	run nbdinfo --size "nbd://${uri#nbds://}"
 	[ "$status" -ne 0 ]
+	[[ $(nbdmux-add --allow=psk:alice named image) == "added nbds://127.0.0.1:"* ]]
+	[[ $(uri_of named) == "nbds://127.0.0.1:"*/named ]]
+	[[ $(nbdmux-add --allow=psk:alice,127.0.0.1 mixed image) == "added nbd://"* ]]
+	leads_to "$(uri_of mixed)"
 	stop_daemon
 	start_daemon --listen="unix:$PWD/socket" --tls=required \
 	    --tls-psk-file="$PWD/keys.psk"

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "spool/record.h"
 
 static int
@@ -105,14 +106,41 @@ check_name(const char *kind, const char *name, struct diag *d)
 	return 0;
 }
 
-int
-record_check_allow(const char *text, struct diag *d)
+/* What the item begins with when it is a name, else NULL. */
+static const char *
+kind_of(const char *item)
 {
 	static const char *const kinds[] = { RECORD_ALLOW_CN,
 		RECORD_ALLOW_PSK };
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (strncmp(text, kinds[i], strlen(kinds[i])) == 0)
-			return check_name(kinds[i], text + strlen(kinds[i]), d);
-	return record_check_cidr(text, d);
+		if (strncmp(item, kinds[i], strlen(kinds[i])) == 0)
+			return kinds[i];
+	return NULL;
+}
+
+int
+record_check_allow(const char *text, struct diag *d)
+{
+	const char *kind = kind_of(text);
+
+	return kind != NULL ? check_name(kind, text + strlen(kind), d) :
+	    record_check_cidr(text, d);
+}
+
+bool
+record_needs_tls(const struct record *r)
+{
+	const char *list = r->allow, *item;
+	bool names = false;
+	size_t len;
+
+	if (r->tls == RECORD_TLS_REQUIRE)
+		return true;
+	while (list != NULL && (item = text_item(&list, &len)) != NULL) {
+		if (kind_of(item) == NULL)
+			return false;
+		names = true;
+	}
+	return names;
 }

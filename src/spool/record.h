@@ -83,4 +83,7 @@ bool record_is_sum(const char *value);
 #define RECORD_ALLOW_PSK "psk:"
 int record_check_allow(const char *text, struct diag *d);
 
+/* Whether clients must encrypt: nobody can prove a name of "allow" in clear. */
+bool record_needs_tls(const struct record *r);
+
 #endif

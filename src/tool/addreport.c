@@ -48,7 +48,7 @@ static bool
 secure(const struct adding *a)
 {
 	return a->sub.server.state.tls == CONFIG_TLS_REQUIRED ||
-	    a->add->record.tls == RECORD_TLS_REQUIRE;
+	    record_needs_tls(&a->add->record);
 }
 
 void

@@ -385,5 +385,6 @@ bool
 listing_secure(const struct listing *l, const struct listing_row *r)
 {
 	return l->server.state.tls == CONFIG_TLS_REQUIRED ||
-	    r->state.tls == RECORD_TLS_REQUIRE;
+	    r->state.tls == RECORD_TLS_REQUIRE ||
+	    (r->entry != NULL && record_needs_tls(&r->entry->record));
 }
