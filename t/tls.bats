@@ -136,14 +136,40 @@ refused_start()
 	not_served "nbds+unix://localhost/names?socket=$PWD/socket&tls-certificates=$PKI/nobody" 'client=unix export=names .*neither'
 }
 
-@test "an export with tls = require is not to be had from a server without TLS" {
+@test "an export that needs TLS fails on a server without, with the reason" {
+	local name
+
 	protocol_daemon
-	add_export secret "$IMAGES/ro" ro "tls = require"
+	add_export mixed "$IMAGES/ro" ro "allow = 192.0.2.1, cn:build7"
+	put_export secret "$IMAGES/ro" ro "tls = require"
+	put_export named "$IMAGES/ro" ro "allow = cn:build7"
+	for name in secret named; do
+		wait_for 10 answers "$name"
+		not_served "nbd://localhost:$PORT/$name" \
+		    "export=$name .*cannot be served"
+		[[ $(state_of $name error) == *'must encrypt'*'"tls = off"'* ]]
+	done
 	raw TL_02 secret=secret
-	add_export named "$IMAGES/ro" ro "allow = cn:build7"
-	raw TL_02 secret=named
-	not_served "nbd://localhost:$PORT/secret" 'export=secret .*needs TLS'
+	raw TL_02 secret=mixed
 	run ! grep secret <(nbdinfo --list "nbd://127.0.0.1:$PORT")
+	run nbdmuxd -t --user="$(id -un)"
+	[ "$status" -eq 1 ]
+	[[ $output == *'"secret"'*'must encrypt'* ]]
+	nbdmux-add open "$IMAGES/ro"
+	run nbdmux-add --tls=require open "$IMAGES/ro"
+	[ "$status" -eq 4 ]
+	[[ $output == *'"tls = off"'*"the spool is as it was" ]]
+	nbdinfo --size "nbd://localhost:$PORT/open"
+	# With TLS it is there, without a change of its own.
+	[ "$(state_of secret status)" = failed ]
+	printf '[nbdmuxd]\ntls = on\ntls-psk-file = %s\n' "$PKI/keys.psk" \
+	    >"$NBDMUX_CONF"
+	kill -HUP "$DAEMON"
+	wait_for 10 eval '[ "$(state_of secret status)" = ready ]'
+	served "$(psk secret alice keys.psk)"
+	printf '[nbdmuxd]\n' >"$NBDMUX_CONF"
+	kill -HUP "$DAEMON"
+	wait_for 10 eval '[ "$(state_of secret status)" = failed ]'
 }
 
 @test "nbdmux-ls lists who is there, and how" {
@@ -446,4 +472,7 @@ END
 	raw TL_01
 	raw TL_02
 	nbdinfo --size "nbd://127.0.0.1:$PORT/disk"
+	run nbdmux-add --tls=require disk "$IMAGES/disk"
+	[ "$status" -eq 4 ]
+	[[ $output == *"must encrypt"* ]]
 }

@@ -53,7 +53,7 @@ RB_PROTOTYPE(export_tree, export, link, export_cmp)
 /* The options, shared with calls that work with them outside the lock. */
 struct policy {
 	atomic_uint refs;
-	bool probe;
+	bool probe, no_tls;
 	char *image_dirs; /* or NULL */
 };
 

@@ -60,12 +60,12 @@ push(struct plans *ps, struct plan *p, const struct state_export *state)
 
 /*
  * Does the export need its next generation?  The one there is stays when the
- * text is bad, and when its image is gone; not when image-dirs forbids it
- * by now.  why tells what is wrong.
+ * text is bad, and when its image is gone; not when image-dirs, or the lack of
+ * TLS, forbids it by now.  why tells what is wrong.
  */
 static bool
 wants_next(const struct generation *was, const struct view_entry *v,
-    const char *dirs, bool *forbidden, struct diag *why)
+    const struct policy *policy, bool *forbidden, struct diag *why)
 {
 	struct image_id id;
 
@@ -76,11 +76,17 @@ wants_next(const struct generation *was, const struct view_entry *v,
 	}
 	if (v->record.image == NULL && v->record.source != NULL)
 		return false; /* it is still to be fetched */
+	if (policy->no_tls && record_needs_tls(&v->record)) {
+		diag_set(why, "its clients must encrypt, and the daemon has "
+		    "\"tls = off\"; see nbdmuxd.conf(5)");
+		*forbidden = was != NULL; /* it would be refused to all */
+		return false;
+	}
 	if (was == NULL || !record_serves_same(&was->record, &v->record))
 		return true;
 	if (was->record.image == NULL)
 		return false;
-	if (image_look(was->record.image, dirs, &id, why) == -1) {
+	if (image_look(was->record.image, policy->image_dirs, &id, why) == -1) {
 		*forbidden = errno == EXDEV;
 		if (errno == ENOENT)
 			diag_set(why, "\"%s\" is gone", was->record.image);
@@ -154,7 +160,7 @@ nothing_new(const struct plan *p, const struct state_export *s)
 /* One name of the view. */
 static int
 plan_entry(struct plans *ps, struct registry *r, const struct view_entry *v,
-    const char *dirs)
+    const struct policy *policy)
 {
 	struct plan p = { .export = export_find(r, v->name) };
 	struct diag why = { "" };
@@ -170,8 +176,9 @@ plan_entry(struct plans *ps, struct registry *r, const struct view_entry *v,
 	}
 	p.export->seen = r->applies;
 	p.was = export_current(p.export, &last);
-	if (wants_next(p.was, v, dirs, &p.forbidden, &why))
-		p.next = generation_make(p.export, &v->record, dirs, &why);
+	if (wants_next(p.was, v, policy, &p.forbidden, &why))
+		p.next = generation_make(p.export, &v->record,
+		    policy->image_dirs, &why);
 	if (p.next != NULL)
 		why.text[0] = '\0';
 	describe(&s, &p, last, v, &why);
@@ -205,7 +212,8 @@ plan_removal(struct plans *ps, struct export *e)
 
 /* The built-in export, as if the spool had it; a real one of its name wins. */
 static int
-plan_probe(struct plans *ps, struct registry *r, const struct view *v)
+plan_probe(struct plans *ps, struct registry *r, const struct view *v,
+    const struct policy *policy)
 {
 	static char description[] = "test pattern";
 	struct view_entry entry = {
@@ -215,7 +223,7 @@ plan_probe(struct plans *ps, struct registry *r, const struct view *v)
 
 	if (view_find(v, entry.name) != NULL)
 		return 0;
-	return plan_entry(ps, r, &entry, NULL);
+	return plan_entry(ps, r, &entry, policy);
 }
 
 static int
@@ -226,9 +234,9 @@ make(struct plans *ps, struct registry *r, const struct view *v,
 	size_t i;
 
 	for (i = 0; i < v->count; i++)
-		if (plan_entry(ps, r, v->entries[i], policy->image_dirs) == -1)
+		if (plan_entry(ps, r, v->entries[i], policy) == -1)
 			return -1;
-	if (policy->probe && plan_probe(ps, r, v) == -1)
+	if (policy->probe && plan_probe(ps, r, v, policy) == -1)
 		return -1;
 	RB_FOREACH(e, export_tree, &r->exports)
 		if (e->seen != r->applies && plan_removal(ps, e) == -1)

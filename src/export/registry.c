@@ -22,6 +22,7 @@ policy_new(const struct registry_options *o, struct diag *d)
 		return NULL;
 	}
 	p->probe = o->probe;
+	p->no_tls = o->no_tls;
 	atomic_init(&p->refs, 1);
 	return p;
 }

@@ -53,6 +53,7 @@ void generation_unref(struct generation *g); /* NULL is allowed */
 struct registry_options {
 	const char *image_dirs; /* copied */
 	bool probe;             /* the built-in export "probe", 1 MiB */
+	bool no_tls;            /* exports that need it fail, with the reason */
 };
 
 /*

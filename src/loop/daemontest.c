@@ -73,6 +73,7 @@ test_all(const struct daemon_options *o, struct settings *st, size_t *count,
 		return -1;
 	ro.image_dirs = st->config.image_dirs;
 	ro.probe = st->config.probe;
+	ro.no_tls = st->config.tls == CONFIG_TLS_OFF;
 	r = registry_new(&ro, NULL, nothing, NULL, d);
 	if (r == NULL)
 		return -1;

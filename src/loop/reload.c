@@ -78,6 +78,7 @@ server_reload(struct server *s)
 	}
 	o.image_dirs = new->config.image_dirs;
 	o.probe = new->config.probe;
+	o.no_tls = new->config.tls == CONFIG_TLS_OFF;
 	if (registry_configure(s->registry, &o, &d) == -1) {
 		log_error("reload", "%s; the old configuration stays", d.text);
 		settings_unref(new);
