@@ -195,6 +195,16 @@ old()
 	[[ $body == *"does not run"* ]]
 }
 
+@test "healthz is well where no export is for the web server's address" {
+	stop_daemon
+	start_daemon --probe=no
+	add_export far "$DIR/a.img" ro "allow = 192.0.2.0/24"
+	start_web
+	wait_for 5 eval '! nbdinfo --list "nbd://127.0.0.1:$PORT"'
+	ask /healthz
+	[ "$code" = 200 ] && [ "$body" = ok ]
+}
+
 @test "without a daemon an export is queued until there is one" {
 	stop_daemon
 	start_web

@@ -1,4 +1,8 @@
-/* handshake: connects, reads the greeting, ends with NBD_OPT_ABORT. */
+/*
+ * handshake: connects, reads the greeting, ends with NBD_OPT_ABORT.  Who is
+ * turned away at once has its answer, too: only a daemon that works does that,
+ * when no export is for this machine, or when it is full.
+ */
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -155,7 +159,8 @@ converse(const struct talk *t, struct diag *d)
 	unsigned char out[WIRE_CLIENT_FLAGS + WIRE_OPTION];
 
 	if (receive(t, in, sizeof(in)) != 0)
-		return diag_errno(d, "nbdmuxd sends no greeting");
+		return errno == ECONNRESET ? 0 :
+		    diag_errno(d, "nbdmuxd sends no greeting");
 	if (wire_get64(in) != NBD_MAGIC || wire_get64(in + 8) !=
 	    NBD_OPTION_MAGIC)
 		return diag_set(d, "what answers there is no NBD server");
