@@ -205,6 +205,39 @@ old()
 	[ "$code" = 200 ] && [ "$body" = ok ]
 }
 
+# greeted FLAGS: $flags is what healthz sends to such a greeting.
+greeted()
+{
+	local other server
+
+	other=$(free_port)
+	/usr/bin/python3 -c 'import socket, sys
+s = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+s.settimeout(10)
+c = s.accept()[0]
+c.sendall(b"NBDMAGICIHAVEOPT" + bytes.fromhex(sys.argv[2]))
+got = c.recv(20, socket.MSG_WAITALL)
+c.sendall(bytes.fromhex("0003e889045565a9") + got[12:16] + bytes([0, 0, 0, 1]) +
+    bytes(4))
+print(got.hex())' "$other" "$1" >greeted 3>&- &
+	server=$!
+	wait_for 5 eval "ss -Hltn 'sport = :$other' | grep -q ."
+	sed -i "s/^listen = .*/listen = 127.0.0.1:$other/" "$STATE/daemon.ini"
+	ask /healthz
+	[ "$code" = 200 ]
+	wait "$server"
+	flags=$(cut -c-8 greeted)
+}
+
+@test "CL-01 healthz ignores unknown flags, and sends NO_ZEROES only if it is offered" {
+	cd "$BATS_TEST_TMPDIR"
+	start_web
+	greeted ffff
+	[ "$flags" = 00000003 ]
+	greeted fffd
+	[ "$flags" = 00000001 ]
+}
+
 @test "without a daemon an export is queued until there is one" {
 	stop_daemon
 	start_web
