@@ -155,13 +155,14 @@ def TX_11(server):
 	"""An end in a header, a payload or a reply harms nobody, and a WRITE
 	that came in part changes nothing."""
 	base = server.fds()
-	write = request_bytes(WRITE, 6 * MiB, 64 * KiB) + b"\xEE" * 64 * KiB
-	before = server.bytes_of("disk", 6 * MiB, 64 * KiB)
-	cuts = (1, 4, 27, 28, 29, 28 + 4096, 28 + 60000, len(write) - 1)
+	length = 512 * KiB	# the longest that is all or nothing
+	before = server.bytes_of("disk", 6 * MiB, length)
+	cuts = (1, 4, 27, 28, 29, 28 + 4096, 28 + 300000, -1)
 	for end in (Conn.close, Conn.reset):
 		for cut in cuts:
 			c = server.go()
-			c.send(write[:cut])
+			c.send(c.packet(WRITE, 6 * MiB, length, 0,
+				b"\xEE" * length, 1)[:cut])
 			time.sleep(0.01)
 			end(c)
 		for received in (0, 1, 15, 16, 17, 5000):
@@ -171,7 +172,7 @@ def TX_11(server):
 			end(c)
 		server.alive()
 	server.settled(base)
-	equal("the image", server.bytes_of("disk", 6 * MiB, 64 * KiB), before)
+	equal("the image", server.bytes_of("disk", 6 * MiB, length), before)
 
 
 def TX_12(server):
