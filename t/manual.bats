@@ -469,6 +469,17 @@ assert len(clients) == 1 and seen["clients"] == clients, (seen, clients)'
 	manual run "$MAN/nbdmux-state.5" "run: state"
 }
 
+@test "the pages agree with the source on the longest write that is all or nothing" {
+	local kib page
+
+	kib=$(sed -n 's/^#define CHUNK_WRITE (\([0-9]*\) \* 1024).*/\1/p' \
+	    "$SRC/base/chunk.h")
+	for page in nbdmux-protocol.7 nbdmux-export.5; do
+		grep -q "^Up to $kib KiB are written" "$MAN/$page"
+	done
+	grep -q "^A WRITE of more than $kib KiB" "$MAN/nbdmux-protocol.7"
+}
+
 @test "nbdmux-protocol(7) speaks of every option, command, flag, type and error" {
 	local list name
 
