@@ -127,7 +127,12 @@ ends_with()
 	qemu-img create -q -f qcow2 -F raw -b "$PWD/secret" "$WEB/a.qcow2"
 	qemu-img create -q -f qcow2 -o data_file="$PWD/data",data_file_raw=on \
 	    "$WEB/b.qcow2" 1M
-	for name in a b; do
+	# More than a pipe holds is said before the file that it names.
+	cp "$WEB/a.qcow2" "$WEB/c.qcow2"
+	for i in {1..80}; do
+		qemu-img bitmap --add "$WEB/c.qcow2" "$(printf '%01000d' "$i")"
+	done
+	for name in a b c; do
 		source_export $name $name.qcow2
 		run -4 nbdmux-fetch -q $name
 		[[ $output == *"names another file"* ]]

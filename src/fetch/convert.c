@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,7 +18,7 @@
 #include "fetch/sparse.h"
 
 #define PROGRAM "qemu-img"
-#define OUTPUT_MAX (64 * 1024)
+#define OUTPUT_MAX (1024 * 1024) /* bytes: snapshots and bitmaps are listed */
 #define TICK 200 /* ms */
 
 /* Its standard output or error goes to the pipe. */
@@ -72,8 +72,8 @@ attend(const struct convert *c, int fd, struct buf *out, struct diag *d)
 		n = read(fd, text, sizeof(text));
 		if (n == -1 && errno == EINTR)
 			n = 1;
-		else if (n > 0)
-			buf_add(out, text, (size_t)n); /* what is too much is lost */
+		else if (n > 0 && buf_add(out, text, (size_t)n) == -1)
+			out->max = out->len; /* with a gap it would say other things */
 	}
 	return CONVERT_DONE;
 }
@@ -114,16 +114,44 @@ run(const struct convert *c, char *const argv[], int which, struct buf *out,
 	return CONVERT_REFUSED;
 }
 
-/* A member of what "info --output=json" prints; its value. */
-static const char *
-member(const struct buf *json, const char *name)
+/* Whether a member of what "info --output=json" prints names another file. */
+static bool
+names_other(const json_t *value)
 {
-	char quoted[64];
-	const char *at;
+	static const char *const keys[] = { "backing-filename",
+		"full-backing-filename", "data-file" };
+	const char *key;
+	const json_t *member;
+	size_t i;
 
-	snprintf(quoted, sizeof(quoted), "\"%s\":", name);
-	at = json->len > 0 ? strstr(json->data, quoted) : NULL;
-	return at != NULL ? at + strlen(quoted) : NULL;
+	for (i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		if (json_object_get(value, keys[i]) != NULL)
+			return true;
+	json_object_foreach((json_t *)value, key, member)
+		if (names_other(member))
+			return true;
+	json_array_foreach(value, i, member)
+		if (names_other(member))
+			return true;
+	return false;
+}
+
+static enum convert_result
+judge(const struct convert *c, const struct buf *out, struct diag *d)
+{
+	json_t *info = out->len > 0 ? json_loadb(out->data, out->len, 0, NULL) :
+	    NULL;
+	enum convert_result result = CONVERT_REFUSED;
+
+	if (json_object_get(info, "virtual-size") == NULL)
+		diag_set(d, PROGRAM " does not say what is in it");
+	else if (names_other(info))
+		diag_set(d, "it is %s that names another file, of which it is "
+		    "only a part; convert it to one that is whole", c->driver);
+	else
+		result = CONVERT_DONE;
+	json_decref(info);
+	return result;
 }
 
 static enum convert_result
@@ -137,17 +165,8 @@ inspect(const struct convert *c, struct diag *d)
 
 	buf_init(&out, OUTPUT_MAX);
 	result = run(c, argv, STDOUT_FILENO, &out, d);
-	if (result == CONVERT_DONE && (member(&out, "backing-filename") !=
-	    NULL || member(&out, "full-backing-filename") != NULL ||
-	    member(&out, "data-file") != NULL)) {
-		diag_set(d, "it is %s that names another file, of which it is "
-		    "only a part; convert it to one that is whole", c->driver);
-		result = CONVERT_REFUSED;
-	} else if (result == CONVERT_DONE && member(&out, "virtual-size") ==
-	    NULL) {
-		diag_set(d, PROGRAM " does not say what is in it");
-		result = CONVERT_REFUSED;
-	}
+	if (result == CONVERT_DONE)
+		result = judge(c, &out, d);
 	buf_free(&out);
 	return result;
 }
