@@ -140,6 +140,31 @@ ends_with()
 	nothing_left
 }
 
+@test "a VMDK image whose extents are other files is refused" {
+	needs qemu-img
+	head -c 4096 /dev/zero >secret
+	# Such a description stands in a file by itself; not only there, though.
+	/usr/bin/python3 - "$PWD/secret" >"$WEB/a.vmdk" <<-'EOF'
+	import struct, sys
+	head = struct.pack("<4sIIQQQQIQQQ", b"KDMV", 1, 3, 0, 128, 1, 20, 512,
+	    0, 0, 128)
+	text = b"""# Disk DescriptorFile
+	version=1
+	CID=fffffffe
+	parentCID=ffffffff
+	createType="monolithicFlat"
+	RW 8 FLAT "%s" 0
+	ddb.adapterType = "ide"
+	""" % sys.argv[1].encode()
+	sys.stdout.buffer.write(head.ljust(512, b"\0") + text.ljust(10240, b"\0"))
+	EOF
+	qemu-img info -f vmdk "$WEB/a.vmdk" | grep -q "$PWD/secret"
+	source_export a a.vmdk
+	run -4 nbdmux-fetch -q a
+	[[ $output == *"names another file"* ]]
+	nothing_left
+}
+
 @test "without qemu-img a qcow2 image is refused with what would help" {
 	needs qemu-img
 	qemu-img create -q -f qcow2 "$WEB/a.qcow2" 1M

@@ -114,24 +114,31 @@ run(const struct convert *c, char *const argv[], int which, struct buf *out,
 	return CONVERT_REFUSED;
 }
 
-/* Whether a member of what "info --output=json" prints names another file. */
+/*
+ * Whether a member of what "info --output=json" prints names another file than
+ * own.  The extents of a VMDK image are files, and may be any.
+ */
 static bool
-names_other(const json_t *value)
+names_other(const json_t *value, const char *own)
 {
 	static const char *const keys[] = { "backing-filename",
 		"full-backing-filename", "data-file" };
+	const char *file = json_string_value(json_object_get(value,
+	    "filename"));
 	const char *key;
 	const json_t *member;
 	size_t i;
 
+	if (file != NULL && strcmp(file, own) != 0)
+		return true;
 	for (i = 0; i < sizeof(keys) / sizeof(*keys); i++)
 		if (json_object_get(value, keys[i]) != NULL)
 			return true;
 	json_object_foreach((json_t *)value, key, member)
-		if (names_other(member))
+		if (names_other(member, own))
 			return true;
 	json_array_foreach(value, i, member)
-		if (names_other(member))
+		if (names_other(member, own))
 			return true;
 	return false;
 }
@@ -145,7 +152,7 @@ judge(const struct convert *c, const struct buf *out, struct diag *d)
 
 	if (json_object_get(info, "virtual-size") == NULL)
 		diag_set(d, PROGRAM " does not say what is in it");
-	else if (names_other(info))
+	else if (names_other(info, c->from))
 		diag_set(d, "it is %s that names another file, of which it is "
 		    "only a part; convert it to one that is whole", c->driver);
 	else
