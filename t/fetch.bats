@@ -165,6 +165,16 @@ ends_with()
 	nothing_left
 }
 
+@test "what qemu-img does not take is refused with its reason" {
+	needs qemu-img
+	qemu-img create -q -f qcow2 "$WEB/a.qcow2" 1M
+	printf '\0\0\0\7' | dd of="$WEB/a.qcow2" bs=4 seek=1 conv=notrunc
+	source_export a a.qcow2
+	run -4 nbdmux-fetch -q a
+	[[ $output == *"qemu-img cannot convert it: "*"version 7"* ]]
+	nothing_left
+}
+
 @test "without qemu-img a qcow2 image is refused with what would help" {
 	needs qemu-img
 	qemu-img create -q -f qcow2 "$WEB/a.qcow2" 1M

@@ -172,8 +172,12 @@ inspect(const struct convert *c, struct diag *d)
 
 	buf_init(&out, OUTPUT_MAX);
 	result = run(c, argv, STDOUT_FILENO, &out, d);
-	if (result == CONVERT_DONE)
+	if (result == CONVERT_REFUSED) {
+		buf_reset(&out);
+		result = run(c, argv, STDERR_FILENO, &out, d); /* why */
+	} else if (result == CONVERT_DONE) {
 		result = judge(c, &out, d);
+	}
 	buf_free(&out);
 	return result;
 }
