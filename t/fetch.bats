@@ -143,7 +143,7 @@ ends_with()
 @test "a VMDK image whose extents are other files is refused" {
 	needs qemu-img
 	head -c 4096 /dev/zero >secret
-	# Such a description stands in a file by itself; not only there, though.
+	# Such a description may stand in an image, or in a file by itself.
 	/usr/bin/python3 - "$PWD/secret" >"$WEB/a.vmdk" <<-'EOF'
 	import struct, sys
 	head = struct.pack("<4sIIQQQQIQQQ", b"KDMV", 1, 3, 0, 128, 1, 20, 512,
@@ -162,6 +162,10 @@ ends_with()
 	source_export a a.vmdk
 	run -4 nbdmux-fetch -q a
 	[[ $output == *"names another file"* ]]
+	tail -c +513 "$WEB/a.vmdk" | tr -d '\0' >"$WEB/b.vmdk"
+	source_export b b.vmdk
+	run -4 nbdmux-fetch -q b
+	[[ $output == *"it is the description of a VMDK image in other files"* ]]
 	nothing_left
 }
 

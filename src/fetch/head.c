@@ -77,7 +77,9 @@ head_inside(const void *data, size_t len, enum head_kind *kind,
 
 	if (len == 0)
 		return diag_set(d, "it is empty");
-	if (k == NULL && check_others(data, len, d) == -1)
+	/* Also of what qemu-img would take: it would look for these files. */
+	if ((k == NULL || k->kind == HEAD_DISK) &&
+	    check_others(data, len, d) == -1)
 		return -1;
 	*kind = k != NULL ? k->kind : HEAD_RAW;
 	*driver = k != NULL ? k->driver : NULL;
