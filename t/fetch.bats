@@ -73,6 +73,15 @@ ends_with()
 	source_export two two
 	nbdmux-fetch -q two
 	fetched two image
+	# What the same tools have written otherwise.
+	needs pzstd
+	pzstd -q -c image >"$WEB/parallel"
+	lz4 -q -l -c image >"$WEB/legacy"
+	for tool in parallel legacy; do
+		source_export $tool $tool
+		nbdmux-fetch -q $tool
+		fetched $tool image
+	done
 }
 
 @test "sums are compared, given or from a list beside the source" {

@@ -36,7 +36,10 @@ static const struct format {
 	{ "gzip", "gzip -d -c %1 > %2", "", 0, 3, "\x1f\x8b\x08" },
 	{ "xz", "xz -d -c %1 > %2", "", 0, 6, "\xfd" "7zXZ\0" },
 	{ "zstd", "zstd -d %1 -o %2", "", 0, 4, "\x28\xb5\x2f\xfd" },
+	/* pzstd begins with a frame that is to be skipped. */
+	{ "zstd", "zstd -d %1 -o %2", "", 0, 4, "\x50\x2a\x4d\x18" },
 	{ "lz4", "lz4 -d %1 %2", "", 0, 4, "\x04\x22\x4d\x18" },
+	{ "lz4", "lz4 -d %1 %2", "", 0, 4, "\x02\x21\x4c\x18" }, /* -l */
 	{ "bzip2", "bzip2 -d -c %1 > %2", "", 4, 6, "1AY&SY" },
 #undef CONVERT
 };

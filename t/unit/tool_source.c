@@ -43,6 +43,9 @@ TEST(formats_are_known_by_their_first_bytes)
 		{ "gzip", "\x1f\x8b\x08\0", 4 },
 		{ "xz", "\xfd" "7zXZ\0\0", 7 },
 		{ "zstd", "\x28\xb5\x2f\xfd\x04", 5 },
+		{ "zstd", "\x50\x2a\x4d\x18\4\0\0\0", 8 },
+		{ "lz4", "\x04\x22\x4d\x18\x64", 5 },
+		{ "lz4", "\x02\x21\x4c\x18", 4 },
 		{ "bzip2", "BZh91AY&SY", 10 },
 	};
 
