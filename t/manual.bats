@@ -51,6 +51,10 @@ examples()
 		if grep -v "referenced manual not found" lint; then
 			return 1
 		fi
+		# "In a" of a title is an include file to it, and no mistake.
+		if mandoc -Tutf8 "$page" | col -b | grep -E "^ *<"; then
+			return 1
+		fi
 	done
 }
 
