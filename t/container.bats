@@ -138,7 +138,12 @@ s = yaml.safe_load(open(sys.argv[2]))["services"]["nbdmux"]
 assert s["ports"] == ["%d:%d" % (p, p) for p in image["expose"]], s
 assert [v.split(":")[1] for v in s["volumes"]] == image["volumes"], s
 assert s["cap_drop"] == ["ALL"] and s["read_only"] is True, s
-assert "user" not in s and "privileged" not in s, s' \
+assert "user" not in s and "privileged" not in s, s
+health = dict(s["healthcheck"])
+test, command = health.pop("test"), image["health"].pop("command")
+assert test == ["CMD"] + command, test
+assert {k.replace("_", "-"): str(v) for k, v in health.items()} == \
+    image["health"], health' \
 	    "$IMAGE/image.json" "$ETC/compose.yaml"
 }
 

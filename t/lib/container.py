@@ -318,7 +318,7 @@ def service(compose, name):
 		s = yaml.safe_load(f)["services"][name]
 	unknown = set(s) - {"build", "image", "environment", "ports", "volumes",
 		"read_only", "tmpfs", "cap_drop", "security_opt",
-		"stop_grace_period", "restart"}
+		"stop_grace_period", "restart", "healthcheck"}
 	if unknown:
 		raise Bad("%s: not known: %s" % (compose, ", ".join(unknown)))
 	env = s.get("environment", {})
