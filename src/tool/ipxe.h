@@ -15,7 +15,8 @@ struct ipxe {
 
 /*
  * Kernel and initial RAM disk of BASE/artifacts/NAME, with what bty looks for
- * (bty.nbd=, bty.image=), our own nbdmux= and the entry's cmdline.
+ * (the server as bty.nbd=tcp://HOST:PORT, the export as bty.image=NAME), our
+ * own nbdmux=URI and the entry's cmdline.
  */
 void ipxe_write(FILE *out, const struct ipxe *x, const struct listing_row *r);
 

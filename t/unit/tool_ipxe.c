@@ -44,8 +44,9 @@ TEST(it_boots_kernel_and_initrd_of_the_export)
 	CHECK(has_line("# disk.1, generation 7"));
 	CHECK(has_line("set base https://lab:8443/nbd/artifacts/disk.1"));
 	CHECK(has_line("set nbd nbd://192.0.2.1:10809/disk.1"));
+	CHECK(has_line("set bty tcp://192.0.2.1:10809"));
 	CHECK(has_line("kernel ${base}/vmlinuz initrd=initrd nbdmux=${nbd} "
-	    "bty.nbd=${nbd} bty.image=disk.1 ip=dhcp || goto failed"));
+	    "bty.nbd=${bty} bty.image=disk.1 ip=dhcp || goto failed"));
 	CHECK(has_line("initrd ${base}/initrd || goto failed"));
 	CHECK(has_line("boot || goto failed"));
 }
@@ -54,7 +55,7 @@ TEST(the_command_line_follows_what_names_the_export)
 {
 	script("lab", "root=/dev/nbd0p1 quiet");
 	CHECK(has_line("kernel ${base}/vmlinuz initrd=initrd nbdmux=${nbd} "
-	    "bty.nbd=${nbd} bty.image=disk.1 ip=dhcp root=/dev/nbd0p1 quiet "
+	    "bty.nbd=${bty} bty.image=disk.1 ip=dhcp root=/dev/nbd0p1 quiet "
 	    "|| goto failed"));
 }
 
@@ -62,6 +63,7 @@ TEST(an_address_of_version_6_is_in_brackets)
 {
 	script("2001:db8::1", NULL);
 	CHECK(has_line("set nbd nbd://[2001:db8::1]:10809/disk.1"));
+	CHECK(has_line("set bty tcp://[2001:db8::1]:10809"));
 }
 
 TEST(an_export_that_the_spool_does_not_know_has_no_command_line)
