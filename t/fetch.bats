@@ -204,7 +204,9 @@ installed"* ]]
 	printf 'PK\3\4........' >"$WEB/zip"
 	: >"$WEB/empty"
 	gzip <"$WEB/empty" >"$WEB/empty.gz"
-	for name in page tar page.gz zip empty empty.gz; do
+	{ printf '\xef\xbb\xbf \r\n\t\n'; cat "$WEB/page"; } >"$WEB/blanks"
+	{ printf '\n<!-- of the portal -->'; cat "$WEB/page"; } >"$WEB/comment"
+	for name in page tar page.gz zip empty empty.gz blanks comment; do
 		source_export $name $name
 		run -4 nbdmux-fetch -q $name
 		echo "$output"

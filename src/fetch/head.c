@@ -32,6 +32,7 @@ static const struct {
 } others[] = {
 	{ 0, "<!doctype", "a web page" },
 	{ 0, "<html", "a web page" },
+	{ 0, "<!--", "a web page" },
 	{ 0, "<?xml", "an XML document" },
 	{ 0, "PK\3\4", "a zip archive" },
 	{ 0, "7z\xbc\xaf\x27\x1c", "a 7z archive" },
@@ -43,14 +44,29 @@ static const struct {
 	{ 0, "COWD", "an old VMDK image" },
 };
 
+/* How much of it is before the first letter of a text, as of web pages. */
+static size_t
+lead(const char *data, size_t len)
+{
+	size_t n = len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+
+	while (n < len && data[n] != '\0' && strchr(" \t\r\n", data[n]) != NULL)
+		n++;
+	return n;
+}
+
 static int
 check_others(const char *data, size_t len, struct diag *d)
 {
-	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
-		size_t n = strlen(others[i].magic);
+	size_t skip = lead(data, len);
 
-		if (len >= others[i].offset + n && strncasecmp(data +
-		    others[i].offset, others[i].magic, n) == 0)
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		size_t n = strlen(others[i].magic), at = others[i].offset;
+
+		if (others[i].magic[0] == '<')
+			at = skip;
+		if (len >= at + n && strncasecmp(data + at, others[i].magic,
+		    n) == 0)
 			return diag_set(d, "it is %s, not a disk image",
 			    others[i].what);
 	}
