@@ -91,6 +91,10 @@ record_check_image(const char *value, struct diag *d)
 			    "supported yet; write the absolute path of a file "
 			    "or block device", show(shown, value),
 			    image_kinds[i].what);
+	if (value[0] != '/' && strstr(value, "://") != NULL)
+		return diag_set(d, "\"%s\" is an address that is not fetched "
+		    "from; right is one that begins with https:// or http://, "
+		    "or an absolute path", show(shown, value));
 	return record_check_path(value, d);
 }
 

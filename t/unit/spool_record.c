@@ -89,6 +89,9 @@ TEST(an_image_that_is_no_path_is_refused_with_what_would_be_right)
 	    "not supported yet") != NULL);
 	CHECK(strstr(refused("image = https://host/x\n"), "is an address, "
 	    "not a path; write it as source = https://host/x") != NULL);
+	CHECK(strstr(refused("image = ftp://host/x\n"), "\"ftp://host/x\" is "
+	    "an address that is not fetched from; right is one that begins "
+	    "with https:// or http://, or an absolute path") != NULL);
 }
 
 TEST(a_path_longer_than_the_kernel_takes_is_refused)
