@@ -799,6 +799,8 @@ rate_known()
 	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR" "$STATE"
 	nbdmux-fetch -q a
 	[ "$(stat -c %U "$(image_of a)" "$SPOOL/a.ini" | sort -u)" = nobody ]
+	# Its group may remove what is there.
+	[ "$(stat -c %U,%a "$IMAGES")" = nobody,2775 ]
 }
 
 @test "an export without a source, or that is not there, is an error" {

@@ -17,12 +17,12 @@
 #include "spool/url.h"
 
 #define CACHE_ENV "NBDMUX_WITHCACHE_URL"
+#define MODE_DIR 02775 /* the group's, as the data directory is */
 
 /* --- places and user ------------------------------------------------------ */
 
 static int
-make_dir(const char *path, const struct stat *owner, mode_t mode,
-    struct diag *d)
+make_dir(const char *path, const struct stat *owner, struct diag *d)
 {
 	struct stat st;
 
@@ -32,9 +32,6 @@ make_dir(const char *path, const struct stat *owner, mode_t mode,
 	    st.st_uid != owner->st_uid &&
 	    chown(path, owner->st_uid, owner->st_gid) == -1)
 		return diag_errno(d, "cannot give %s to its user", path);
-	/* Not by the umask: who may change the spool may remove images. */
-	if (mode != 0 && stat(path, &st) == 0 && st.st_uid == geteuid())
-		chmod(path, mode);
 	return 0;
 }
 
@@ -61,19 +58,33 @@ become(const struct stat *owner, struct diag *d)
 
 static int
 make_below(const char *dir, const char *name, const struct stat *owner,
-    mode_t mode, struct diag *d)
+    struct diag *d)
 {
 	char path[PATH_MAX + 16];
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	return make_dir(path, owner, mode, d);
+	return make_dir(path, owner, d);
+}
+
+/*
+ * Not by the umask: who may change the spool may remove images.  Not as root,
+ * either, unless it is root's: whose it is can put a link there.
+ */
+static void
+share(const char *dir, const char *name)
+{
+	char path[PATH_MAX + 16];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if (stat(path, &st) == 0 && st.st_uid == geteuid())
+		chmod(path, MODE_DIR);
 }
 
 int
 stage_prepare(struct tool *t, bool images, struct diag *d)
 {
 	const struct places *p = &t->places;
-	mode_t mode = geteuid() == 0 ? 0 : 02775;
 	struct stat owner;
 
 	if (config_data(&t->places, d) == -1 ||
@@ -81,12 +92,14 @@ stage_prepare(struct tool *t, bool images, struct diag *d)
 		return -1;
 	if (stat(p->data, &owner) == -1)
 		return diag_errno(d, "cannot look at %s", p->data);
-	if (images && (make_below(p->state, STATE_FETCH, &owner, 0, d) == -1 ||
-	    make_below(p->data, DATA_IMAGES, &owner, mode, d) == -1))
+	if (images && (make_below(p->state, STATE_FETCH, &owner, d) == -1 ||
+	    make_below(p->data, DATA_IMAGES, &owner, d) == -1))
 		return -1;
-	if (make_below(p->data, DATA_ARTIFACTS, &owner, mode, d) == -1 ||
+	if (make_below(p->data, DATA_ARTIFACTS, &owner, d) == -1 ||
 	    become(&owner, d) == -1)
 		return -1;
+	share(p->data, DATA_IMAGES);
+	share(p->data, DATA_ARTIFACTS);
 	return tool_open_spool(t, images, d);
 }
 
