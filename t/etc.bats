@@ -5,6 +5,7 @@
 
 bats_require_minimum_version 1.5.0
 load helper
+load lib/fetch
 
 setup()
 {
@@ -17,6 +18,7 @@ setup()
 teardown()
 {
 	stop_daemon
+	stop_web
 }
 
 # help PROGRAM: its keys, "key|default|words".
@@ -143,6 +145,31 @@ unit()
 	# In tenths of its points: 0 is perfect, 100 no protection at all.
 	systemd-analyze security --offline=true --threshold=25 \
 	    "$PWD/nbdmuxd.service"
+}
+
+@test "the unit leaves the daemon and what it runs the calls that they make" {
+	needs systemd-analyze nbdcopy qemu-img xz
+	[[ $NBDMUX_BUILD != *-?san ]] || skip "sanitizers make other calls"
+	setup_web
+	mkdir "$STATE"
+	printf 'image-dirs = %s\ndata-dir = %s\n' "$PWD" "$DATA" >>"$NBDMUX_CONF"
+	WRAPPER="/usr/bin/python3 -B $BATS_TEST_DIRNAME/lib/unitcalls.py \
+	    $ETC/systemd/nbdmuxd.service" start_daemon
+	head -c 1M /dev/urandom >a.img
+	xz -c a.img >"$WEB/b"
+	qemu-img convert -O qcow2 a.img "$WEB/c"
+	nbdmux-add -w a a.img
+	nbdcopy a.img "nbd://127.0.0.1:$PORT/a"
+	nbdcopy "nbd://127.0.0.1:$PORT/a" copy
+	cmp a.img copy
+	[ -x "$NBDMUX_BIN/nbdmux-fetch" ] || return 0
+	for name in b c; do
+		nbdmux-add "$name" "$URL/$name"
+		nbdcopy "nbd://127.0.0.1:$PORT/$name" copy
+		cmp a.img copy
+	done
+	# Whoever may change the spool may remove images.
+	[ "$(stat -c %a "$DATA/images")" = 2775 ]
 }
 
 @test "the unit's places are the programs' defaults, and its user is theirs" {
