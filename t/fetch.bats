@@ -803,6 +803,19 @@ rate_known()
 	[ "$(stat -c %U,%a "$IMAGES")" = nobody,2775 ]
 }
 
+@test "root gives away no directory that the data directory's user links to" {
+	[ "$(id -u)" = 0 ] || skip "only root can give something away"
+	make_image "$WEB/a.img" 1
+	source_export a a.img
+	mkdir -p "$DATA" "$STATE/fetch" roots others
+	ln -s "$PWD/roots" "$IMAGES"
+	ln -s "$PWD/others" "$DATA/artifacts"
+	chown -hR nobody "$DATA" "$SPOOL" "$STATE/fetch"
+	run -1 nbdmux-fetch -q a
+	[[ $output == *"Permission denied"* ]]
+	[ "$(stat -c %U,%a roots others | sort -u)" = root,755 ]
+}
+
 @test "an export without a source, or that is not there, is an error" {
 	: >image
 	truncate -s 1M image

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
@@ -21,18 +22,30 @@
 
 /* --- places and user ------------------------------------------------------ */
 
+/* Where its user has put a link, what that leads to is not given away. */
+static int
+give(const char *path, const struct stat *owner, struct diag *d)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	int rc = 0;
+
+	if (fd == -1)
+		return errno == ENOTDIR || errno == ELOOP ? 0 :
+		    diag_errno(d, "cannot open %s", path);
+	if (fstat(fd, &st) == 0 && st.st_uid != owner->st_uid &&
+	    fchown(fd, owner->st_uid, owner->st_gid) == -1)
+		rc = diag_errno(d, "cannot give %s to its user", path);
+	close(fd);
+	return rc;
+}
+
 static int
 make_dir(const char *path, const struct stat *owner, struct diag *d)
 {
-	struct stat st;
-
 	if (file_mkdirs(path, 0755, d) == -1)
 		return -1;
-	if (geteuid() == 0 && stat(path, &st) == 0 &&
-	    st.st_uid != owner->st_uid &&
-	    chown(path, owner->st_uid, owner->st_gid) == -1)
-		return diag_errno(d, "cannot give %s to its user", path);
-	return 0;
+	return geteuid() == 0 ? give(path, owner, d) : 0;
 }
 
 /*
