@@ -129,6 +129,13 @@ ends_with()
 	done
 }
 
+# stub_qemu_img COMMAND: ./qemu-img, which runs it here.
+stub_qemu_img()
+{
+	printf '#!/bin/sh\ncd %q\n%s\n' "$PWD" "$1" >qemu-img
+	chmod +x qemu-img
+}
+
 @test "a qcow2 image that names another file is refused" {
 	needs qemu-img
 	echo secret >secret
@@ -136,16 +143,32 @@ ends_with()
 	qemu-img create -q -f qcow2 -F raw -b "$PWD/secret" "$WEB/a.qcow2"
 	qemu-img create -q -f qcow2 -o data_file="$PWD/data",data_file_raw=on \
 	    "$WEB/b.qcow2" 1M
-	# More than a pipe holds is said before the file that it names.
-	cp "$WEB/a.qcow2" "$WEB/c.qcow2"
-	for i in {1..80}; do
-		qemu-img bitmap --add "$WEB/c.qcow2" "$(printf '%01000d' "$i")"
-	done
+	qemu-img create -q -f qed -F raw -b "$PWD/secret" "$WEB/c.qcow2"
+	# Which opens the file that the second names, to tell about it.
+	stub_qemu_img ': >asked'
 	for name in a b c; do
 		source_export $name $name.qcow2
-		run -4 nbdmux-fetch -q $name
+		PATH=$PWD:$PATH run -4 nbdmux-fetch -q $name
 		[[ $output == *"names another file"* ]]
 	done
+	[ ! -e asked ]
+	nothing_left
+}
+
+@test "what qemu-img says of an image is read to its end, and whom it names" {
+	needs qemu-img
+	qemu-img create -q -f qcow2 "$WEB/a.qcow2" 1M
+	source_export a a.qcow2
+	stub_qemu_img 'printf "{ \"virtual-size\": 1, \"children\": [ { \"info\":
+	    { \"filename\": \"/etc/passwd\" } } ] }"'
+	PATH=$PWD:$PATH run -4 nbdmux-fetch -q a
+	[[ $output == *"names another file"* ]]
+	# More than a pipe holds.
+	for i in {1..80}; do
+		qemu-img bitmap --add "$WEB/a.qcow2" "$(printf '%01000d' "$i")"
+	done
+	nbdmux-fetch -q a
+	cmp "$(image_of a)" <(head -c 1M /dev/zero)
 	nothing_left
 }
 
@@ -169,8 +192,10 @@ ends_with()
 	EOF
 	qemu-img info -f vmdk "$WEB/a.vmdk" | grep -q "$PWD/secret"
 	source_export a a.vmdk
-	run -4 nbdmux-fetch -q a
+	stub_qemu_img ': >asked'
+	PATH=$PWD:$PATH run -4 nbdmux-fetch -q a
 	[[ $output == *"names another file"* ]]
+	[ ! -e asked ]
 	tail -c +513 "$WEB/a.vmdk" | tr -d '\0' >"$WEB/b.vmdk"
 	source_export b b.vmdk
 	run -4 nbdmux-fetch -q b

@@ -73,6 +73,32 @@ check_others(const char *data, size_t len, struct diag *d)
 	return 0;
 }
 
+static bool
+none(const unsigned char *p, size_t n)
+{
+	while (n > 0 && p[n - 1] == 0)
+		n--;
+	return n == 0;
+}
+
+/*
+ * An image that is a part of what its maker has in other files.  Looking at it
+ * with qemu-img opens these, whatever they are.
+ */
+static bool
+is_part(const char *driver, const unsigned char *p, size_t len)
+{
+	if (len < HEAD_SIZE)
+		return false; /* not even a header */
+	if (strcmp(driver, "qcow2") == 0) /* backing file, external data */
+		return !none(p + 8, 8) || (p[7] >= 3 && (p[79] & 4) != 0);
+	if (strcmp(driver, "qed") == 0)
+		return (p[16] & 1) != 0;
+	if (strcmp(driver, "vmdk") == 0) /* no capacity: a description's */
+		return none(p + 12, 8);
+	return false;
+}
+
 static const struct kind *
 find(const void *data, size_t len)
 {
@@ -97,6 +123,10 @@ head_inside(const void *data, size_t len, enum head_kind *kind,
 	if ((k == NULL || k->kind == HEAD_DISK) &&
 	    check_others(data, len, d) == -1)
 		return -1;
+	if (k != NULL && k->kind == HEAD_DISK && is_part(k->driver, data, len))
+		return diag_set(d, "it is %s that names another file, of which "
+		    "it is only a part; convert it to one that is whole",
+		    k->name);
 	*kind = k != NULL ? k->kind : HEAD_RAW;
 	*driver = k != NULL ? k->driver : NULL;
 	return 0;
