@@ -364,7 +364,7 @@ while True:
 
 	only_scripts
 	start_web
-	name=$(printf 'a-very-long-name-%.0s' 1 2 3)0123456789abc
+	name=$(printf 'a_very_long_name_%.0s' 1 2 3)0123456789abc
 	add_export "$name" "$DIR/a.img" rw "description = $(printf 'many words %.0s' {1..30})"
 	add_export disk "$DIR/a.img"
 	put_export broken "$DIR/none.img"
@@ -380,7 +380,7 @@ while True:
 	    !document.getElementById("add").hidden'
 	click '#add .main'
 	wait_js 20 'return document.querySelector("#name-error").textContent'
-	click 'tr[data-key=disk] summary'
+	click "tr[data-key=$name] summary"
 	for width in 1280 700 390; do
 		window "$width" 900
 		for theme in light dark; do
