@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "tool/when.h"
 
+#define LAST (UINT64_MAX / CLOCK_SECOND - 1) /* s that ns can count: 2554 */
+
 static bool
 ago(const char *text, double *seconds)
 {
@@ -49,6 +51,8 @@ point(const char *text, uint64_t *ns)
 	if (rest == NULL || (strcmp(rest, "") != 0 && strcmp(rest, "Z") != 0) ||
 	    (t = timegm(&tm)) < 0)
 		return false;
+	if ((uint64_t)t > LAST)
+		t = LAST;
 	*ns = (uint64_t)t * CLOCK_SECOND + (uint64_t)(part * 1e9);
 	return true;
 }
@@ -59,9 +63,8 @@ when_parse(const char *text, uint64_t now, uint64_t *ns, struct diag *d)
 	double seconds;
 
 	if (ago(text, &seconds)) {
-		uint64_t back = (uint64_t)(seconds * 1e9);
-
-		*ns = back < now ? now - back : 0;
+		*ns = seconds * 1e9 < (double)now ?
+		    now - (uint64_t)(seconds * 1e9) : 0;
 		return 0;
 	}
 	if (point(text, ns))
