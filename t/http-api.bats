@@ -133,6 +133,11 @@ old()
 	{"name": "x", "src_url": "ftp://a/b"}
 	{"name": "x", "src_url": "http://user:secret@a/b"}
 	END
+	# One about a member begins with its name.
+	send POST /exports "{\"name\": 5, \"file\": \"$DIR/a.img\"}"
+	is '.error == "name: this is to be a string"'
+	send POST /exports "{\"name\": \"x\", \"file\": \"$DIR/a.img\", \"readonly\": 1}"
+	is '.error == "readonly: this is to be true or false"'
 }
 
 @test "image-dirs holds for what is posted, links included" {

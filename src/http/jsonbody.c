@@ -15,12 +15,12 @@ take(struct form *f, const struct jsonbody_field *field, const json_t *value,
 	if (value == NULL || json_is_null(value))
 		return 0;
 	if (field->boolean ? !json_is_boolean(value) : !json_is_string(value))
-		return diag_set(d, "\"%s\" is to be %s", field->name,
+		return diag_set(d, "%s: this is to be %s", field->name,
 		    field->boolean ? "true or false" : "a string");
 	text = !field->boolean ? json_string_value(value) :
 	    json_is_true(value) ? "yes" : "no";
 	if (text == NULL)
-		return diag_set(d, "\"%s\" cannot be read", field->name);
+		return diag_set(d, "%s: this cannot be read", field->name);
 	len = strlen(text) + 1;
 	f->fields[f->count].name = field->name;
 	f->fields[f->count++].value = memcpy(*at, text, len);
