@@ -332,9 +332,9 @@ publish()
 		cat "$debian" "$ETC/lighttpd/$conf.conf" >whole.conf
 		lighttpd -tt -f whole.conf
 	done
-	cat "$debian" "$ETC/lighttpd/nbdmux.conf" >whole.conf
-	sed '/^server.max-read-idle/d' "$ETC/lighttpd/nbdmux-subpath.conf" \
-	    >>whole.conf
+	cat "$debian" "$ETC"/lighttpd/nbdmux{,-subpath}.conf >whole.conf
+	lighttpd -tt -f whole.conf
+	cat "$debian" "$ETC"/lighttpd/nbdmux{-subpath,}.conf >whole.conf
 	lighttpd -tt -f whole.conf
 }
 
