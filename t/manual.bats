@@ -41,7 +41,7 @@ examples()
 
 # --- the pages as such ---------------------------------------------------------
 
-@test "every page is clean in mandoc's eyes" {
+@test "every page is clean in mandoc's eyes, and has no quote within a quote" {
 	local page
 
 	needs mandoc
@@ -53,6 +53,11 @@ examples()
 		fi
 		# "In a" of a title is an include file to it, and no mistake.
 		if mandoc -Tutf8 "$page" | col -b | grep -E "^ *<"; then
+			return 1
+		fi
+		# A macro that quotes takes the rest of its line.
+		if mandoc -Tutf8 -O width=500 "$page" | LC_ALL=C.UTF-8 \
+		    grep -n "‘[^’]*‘"; then
 			return 1
 		fi
 	done
