@@ -338,6 +338,26 @@ publish()
 	lighttpd -tt -f whole.conf
 }
 
+@test "make install puts what lighttpd needs where nbdmux.cgi(8) says" {
+	local bin=$NBDMUX_BIN file
+
+	[ -x "$bin/nbdmux.cgi" ] || skip "built without jansson"
+	make -s -C "$BATS_TEST_DIRNAME/.." install BUILD="$NBDMUX_BUILD" \
+	    BIN="$bin" DESTDIR="$PWD/made" prefix=/usr >made.log
+	sed -n 's|^\.It Pa \(/usr/.*\)|\1|p' "$BATS_TEST_DIRNAME/../man/nbdmux.cgi.8" >files
+	[ "$(wc -l <files)" -ge 3 ]
+	while read -r file; do
+		[ -e "made$file" ] || { echo "not there: $file"; return 1; }
+	done <files
+	grep -hv '^#' made/usr/share/nbdmux/lighttpd/* |
+	    grep -oE '/usr/[^"]*' | sort -u >named
+	[ "$(wc -l <named)" -ge 2 ]
+	while read -r file; do
+		[ -e "made${file%/}" ] || { echo "not there: $file"; return 1; }
+	done <named
+	grep -x /usr/share/nbdmux/lighttpd files
+}
+
 # --- deploying ------------------------------------------------------------------
 
 @test "the role and the Containerfile install what t/packages does, and what that links" {
