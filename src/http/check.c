@@ -76,9 +76,16 @@ ask_data(struct http *h, struct diag *d)
 	return rc;
 }
 
+/* It is left to the first request to make it: we may be somebody else. */
 static int
 ask_http(struct http *h, struct diag *d)
 {
+	if (access(h->auth.dir, F_OK) != 0 && errno == ENOENT &&
+	    access(h->tool.places.data, W_OK | X_OK) == 0) {
+		diag_set(d, "%s will be made by the first request that needs "
+		    "it", h->auth.dir);
+		return 0;
+	}
 	if (auth_key_check(&h->auth, d) != 0)
 		return -1;
 	if (access(h->auth.dir, W_OK | X_OK) != 0)
