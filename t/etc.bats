@@ -390,3 +390,32 @@ publish()
 		    { echo "$library is not installed"; exit 1; }
 	done
 }
+
+# --- make run ------------------------------------------------------------------
+
+@test "make run serves what it says, apart from what is configured here" {
+	local run page
+
+	printf '[nbdmuxd]\ndata-dir = %s\nprobe = no\nnonsense = 1\n' \
+	    "$PWD/installed" >"$NBDMUX_CONF"
+	mkdir tmp
+	# It wants certain ports, and these tests may run twice at a time.
+	exec 9<"$BATS_TEST_DIRNAME"
+	flock 9
+	NBDMUX_DATA=$PWD/installed TMPDIR=$PWD/tmp \
+	    "$BATS_TEST_DIRNAME/run" "$NBDMUX_BIN" >out 2>&1 3>&- 9<&- &
+	run=$!
+	wait_for 20 grep -q "Ctrl-C ends it" out
+	eval "$(grep "^  export " out)"
+	nbdmux-ls | grep -q "^sample .* ready "
+	[ "$(nbdinfo --size "$(grep -o 'nbd://[^ ]*/sample' out | head -n 1)")" = \
+	    67108864 ]
+	page=$(grep -o 'http://[^ ]*' out) || [ -z "${CI:-}" ] ||
+	    ss -ltn | grep -q ":8082 "
+	[ -z "$page" ] || curl -sS "$page" | grep -q sample
+	nbdmux-add mine "$(ls -d "$PWD"/tmp/*/sample.img)"
+	kill -TERM "$run"
+	wait "$run"
+	[ -z "$(ls tmp)" ]
+	[ ! -e installed ]
+}
