@@ -254,6 +254,24 @@ unprivileged()
 	[[ $(state_of secret error) == *"Permission denied"* ]]
 }
 
+@test "what the user's links in its directories lead to is not given away" {
+	unprivileged
+	mkdir "$DIR/other" "$STATE"
+	echo secret >"$DIR/secret"
+	chmod 600 "$DIR/secret"
+	ln -s "$DIR/other" "$STATE/data"
+	chown -h nobody "$STATE" "$STATE/data"
+	start_daemon --user=nobody
+	grep -q "cannot give $STATE/data to user" "$LOG"
+	stop_daemon
+	[ "$(stat -c %U "$DIR/other")" = root ]
+	rm -r "$STATE/exports"
+	ln -s "$DIR/secret" "$STATE/exports"
+	run -1 daemon --user=nobody
+	[ "$(stat -c %U,%a "$DIR/secret")" = root,600 ]
+	DAEMON=
+}
+
 @test "a user that does not exist is refused with what to do" {
 	[ "$(id -u)" -eq 0 ] || skip "only root can become somebody else"
 	run -1 daemon --user=no-such-user

@@ -165,6 +165,23 @@ step_state(struct start *s, struct diag *d)
 	return 0;
 }
 
+/* Where its user may have put a link, what that leads to is not given away. */
+static int
+give_data(const char *path, const struct identity *id)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	int rc;
+
+	if (fd == -1 && stat(path, &st) == 0 && st.st_uid == id->uid)
+		return 0;
+	if (fd == -1)
+		return -1;
+	rc = fchown(fd, id->uid, id->gid);
+	file_close(fd);
+	return rc;
+}
+
 /* Without it what happens is not recorded, but served is all the same. */
 static int
 step_data(struct start *s, struct diag *d)
@@ -174,7 +191,7 @@ step_data(struct start *s, struct diag *d)
 
 	if (file_mkdirs(path, 0775, d) == -1)
 		log_warning("data", "%s", d->text);
-	else if (id->change && chown(path, id->uid, id->gid) == -1)
+	else if (id->change && give_data(path, id) == -1)
 		log_warning("data", "cannot give %s to user \"%s\": %s", path,
 		    id->user, strerror(errno));
 	return 0;
@@ -205,11 +222,12 @@ step_listen(struct start *s, struct diag *d)
 	return s->listeners == NULL ? -1 : 0;
 }
 
+/* Its user, who had the directory before, may have put a link there. */
 static int
 own(int dirfd, const char *name, const struct identity *id)
 {
-	if (fchownat(dirfd, name, id->uid, id->gid, AT_EMPTY_PATH) == -1 &&
-	    errno != ENOENT)
+	if (fchownat(dirfd, name, id->uid, id->gid, AT_EMPTY_PATH |
+	    AT_SYMLINK_NOFOLLOW) == -1 && errno != ENOENT)
 		return -1;
 	return 0;
 }
