@@ -272,6 +272,23 @@ unprivileged()
 	DAEMON=
 }
 
+@test "nobody has a file of others read to him by a link in the spool" {
+	unprivileged
+	start_daemon
+	echo "password s3cret" >"$DIR/secret"
+	chmod 600 "$DIR/secret"
+	ln -s "$DIR/secret" "$DIR/secret.ini"
+	chown -h nobody "$DIR/secret.ini"
+	mv "$DIR/secret.ini" "$SPOOL"
+	wait_for 10 test -e "$STATE/exports/secret.ini"
+	[[ $(state_of secret error) == *"link to a file of somebody else"* ]]
+	run nbdmux-ls secret
+	[[ $output == *"somebody else"* && $output != *s3cret* ]]
+	run nbdmux-add secret "$IMAGE"
+	[[ $output == *"somebody else"* && $output != *s3cret* ]]
+	! grep -r s3cret "$STATE" "$LOG"
+}
+
 @test "a user that does not exist is refused with what to do" {
 	[ "$(id -u)" -eq 0 ] || skip "only root can become somebody else"
 	run -1 daemon --user=no-such-user

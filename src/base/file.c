@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -72,26 +73,16 @@ read_all(int fd, struct buf *b)
 	}
 }
 
-int
-file_read(int dirfd, const char *name, bool nofollow, struct buf *b,
-    struct stat *st, struct diag *d)
+/* Closes fd. */
+static int
+append_all(int fd, const char *name, struct buf *b, struct diag *d)
 {
 	size_t before = b->len;
-	struct stat own;
-	int fd, saved, result;
+	int result = read_all(fd, b), saved = errno;
 
-	/* The state before reading: a write that comes in between shows. */
-	fd = file_open_regular(dirfd, name, nofollow, &own, d);
-	if (fd == -1)
-		return -1;
-	result = read_all(fd, b);
-	saved = errno;
 	close(fd);
-	if (result == 0) {
-		if (st != NULL)
-			*st = own;
+	if (result == 0)
 		return 0;
-	}
 	b->len = before;
 	if (b->data != NULL)
 		b->data[before] = '\0';
@@ -100,6 +91,77 @@ file_read(int dirfd, const char *name, bool nofollow, struct buf *b,
 		return diag_set(d, "cannot read %s: it is larger than %zu "
 		    "bytes", name, b->max);
 	return diag_errno(d, "cannot read %s", name);
+}
+
+int
+file_read(int dirfd, const char *name, bool nofollow, struct buf *b,
+    struct stat *st, struct diag *d)
+{
+	struct stat own;
+	/* The state before reading: a write that comes in between shows. */
+	int fd = file_open_regular(dirfd, name, nofollow, &own, d);
+
+	if (fd == -1)
+		return -1;
+	if (st != NULL)
+		*st = own;
+	return append_all(fd, name, b, d);
+}
+
+/* Whose the link is, and where it leads, of one and the same link. */
+static int
+read_link(int dirfd, const char *name, char target[PATH_MAX], uid_t *owner)
+{
+	int fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	ssize_t n = -1;
+
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &st) == 0)
+		n = readlinkat(fd, "", target, PATH_MAX - 1);
+	file_close(fd);
+	if (n == -1)
+		return -1;
+	target[n] = '\0';
+	*owner = st.st_uid;
+	return 0;
+}
+
+static int
+open_link(int dirfd, const char *name, struct stat *st, struct diag *d)
+{
+	char target[PATH_MAX];
+	uid_t owner;
+	int fd;
+
+	if (read_link(dirfd, name, target, &owner) == -1)
+		return diag_errno(d, "cannot read %s", name);
+	fd = file_open_regular(dirfd, target, false, st, d);
+	if (fd == -1)
+		return diag_prefix(d, "%s", name);
+	if (owner == 0 || owner == st->st_uid)
+		return fd;
+	close(fd);
+	errno = EPERM;
+	return diag_set(d, "cannot read %s: it is a link to a file of somebody "
+	    "else; put the file itself there", name);
+}
+
+int
+file_read_shared(int dirfd, const char *name, struct buf *b,
+    struct stat *st, struct diag *d)
+{
+	struct stat own = { 0 }; /* an analyzer sees no -1 in diag_set() */
+	int fd = file_open_regular(dirfd, name, true, &own, d);
+
+	if (fd == -1 && errno == ELOOP)
+		fd = open_link(dirfd, name, &own, d);
+	if (fd == -1)
+		return -1;
+	if (st != NULL)
+		*st = own;
+	return append_all(fd, name, b, d);
 }
 
 int

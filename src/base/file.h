@@ -37,6 +37,14 @@ int file_open_regular(int dirfd, const char *name, bool nofollow,
 int file_read(int dirfd, const char *name, bool nofollow, struct buf *b,
     struct stat *st, struct diag *d);
 
+/*
+ * The same in a directory that several users write in.  A link is followed when
+ * it is root's, or of who owns the file that it leads to: others must not have
+ * us read, and quote, what they may not read themselves.
+ */
+int file_read_shared(int dirfd, const char *name, struct buf *b,
+    struct stat *st, struct diag *d);
+
 /* All of it, past EINTR and short writes; -1 with errno. */
 int file_write_all(int fd, const void *data, size_t len);
 

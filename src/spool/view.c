@@ -171,7 +171,7 @@ read_entry(struct reading *r, const char *name, const char *file,
 	struct stat st;
 
 	buf_reset(&r->text);
-	if (file_read(r->dirfd, file, false, &r->text, &st, &why) == -1) {
+	if (file_read_shared(r->dirfd, file, &r->text, &st, &why) == -1) {
 		if (errno == ENOENT)
 			return 0;
 		return read_failed(r, name, seen, &why, d);

@@ -35,7 +35,7 @@ entry_open(struct entry *e, const struct tool *t, const char *name,
 	e->existed = true;
 	e->is_link = S_ISLNK(st.st_mode);
 	e->mode = st.st_mode & 0777;
-	if (file_read(t->spoolfd, e->file, false, &e->old, &st, d) == -1) {
+	if (file_read_shared(t->spoolfd, e->file, &e->old, &st, d) == -1) {
 		buf_free(&e->old);
 		return diag_prefix(d, "cannot keep what is in the spool, to "
 		    "put it back if need be");
@@ -89,7 +89,7 @@ take_stamp(struct entry *e, const struct buf *text, struct diag *d)
 	int result;
 
 	buf_init(&now, RECORD_FILE_MAX);
-	result = file_read(e->tool->spoolfd, e->file, false, &now, &st, d);
+	result = file_read_shared(e->tool->spoolfd, e->file, &now, &st, d);
 	e->raced = result == 0 ? now.len != text->len ||
 	    memcmp(now.data, text->data, now.len) != 0 : errno == ENOENT;
 	if (e->raced)

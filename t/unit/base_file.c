@@ -122,6 +122,49 @@ TEST(a_link_is_followed_only_when_allowed)
 	buf_free(&b);
 }
 
+static int
+read_shared(const char *name, struct diag *d)
+{
+	struct buf b;
+	int result;
+
+	buf_init(&b, 10);
+	result = file_read_shared(AT_FDCWD, name, &b, NULL, d);
+	if (result == 0)
+		CHECK_STR(b.data, "x");
+	else
+		CHECK(b.len == 0);
+	buf_free(&b);
+	return result;
+}
+
+TEST(a_shared_directory_has_links_of_root_and_of_files_of_the_links_owner)
+{
+	struct diag d;
+
+	put("secret", "x");
+	CHECK(symlink("secret", "shared") == 0);
+	CHECK(read_shared("secret", &d) == 0);
+	CHECK(read_shared("shared", &d) == 0);
+	CHECK(symlink("nothing", "nowhere") == 0);
+	CHECK(read_shared("nowhere", &d) == -1 && errno == ENOENT);
+	CHECK_STR(d.text, "nowhere: cannot read nothing: No such file or "
+	    "directory");
+	if (geteuid() != 0)
+		return; /* nobody else's links can be made */
+	CHECK(lchown("shared", 65534, 65534) == 0);
+	CHECK(read_shared("shared", &d) == -1 && errno == EPERM);
+	CHECK_STR(d.text, "cannot read shared: it is a link to a file of "
+	    "somebody else; put the file itself there");
+	CHECK(symlink("shared", "chain") == 0);
+	CHECK(lchown("chain", 65534, 65534) == 0);
+	CHECK(read_shared("chain", &d) == -1 && errno == EPERM);
+	CHECK(chown("secret", 65534, 65534) == 0);
+	CHECK(read_shared("shared", &d) == 0);
+	CHECK(lchown("shared", 0, 0) == 0);
+	CHECK(read_shared("shared", &d) == 0);
+}
+
 static struct stamp
 stamp(const char *name)
 {
@@ -255,6 +298,7 @@ main(void)
 	RUN(a_large_file_is_read_whole_and_one_over_the_cap_not_at_all);
 	RUN(what_is_no_regular_file_is_refused_without_waiting);
 	RUN(a_link_is_followed_only_when_allowed);
+	RUN(a_shared_directory_has_links_of_root_and_of_files_of_the_links_owner);
 	RUN(a_stamp_changes_with_every_kind_of_change);
 	RUN(writing_goes_on_after_signals_and_short_writes);
 	RUN(closing_leaves_the_error_that_is_being_reported);
