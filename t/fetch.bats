@@ -297,6 +297,21 @@ installed"* ]]
 	fetched b "$WEB/b.img"
 }
 
+@test "a server that sends the rest of whatever it has now is not believed" {
+	make_image "$WEB/a.img" 2
+	make_image new 2
+	touch -d yesterday "$WEB/a.img"
+	source_export a a.img
+	fault /a.img careless cut=3000000
+	run -1 nbdmux-fetch -q --tries=1 a
+	mv new "$WEB/a.img"
+	fault /a.img careless
+	nbdmux-fetch -q a
+	fetched a "$WEB/a.img"
+	# The server's own line comes when it has noticed.
+	wait_for 5 grep -q ' 206 ' "$DIR/web.log"
+}
+
 @test "an answer to a range that begins elsewhere is not taken" {
 	make_image "$WEB/a.img" 2
 	fault /a.img cut=3000000 times=1

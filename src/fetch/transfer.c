@@ -93,6 +93,18 @@ begin_whole(struct transfer *w)
 	return 0;
 }
 
+/* For servers that do not look at If-Range. */
+static bool
+is_other(const struct transfer *w)
+{
+	const struct part_facts *f = &w->part->facts;
+
+	if (f->etag != NULL && w->new_etag[0] != '\0')
+		return strcmp(f->etag, w->new_etag) != 0;
+	return f->modified != NULL && w->new_modified[0] != '\0' &&
+	    strcmp(f->modified, w->new_modified) != 0;
+}
+
 /* The rest: does it begin where we are, of the version that we have? */
 static int
 begin_rest(struct transfer *w)
@@ -101,10 +113,8 @@ begin_rest(struct transfer *w)
 	uint64_t from = 0, to = 0, total = 0;
 	int n = sscanf(w->range, "bytes %" SCNu64 "-%" SCNu64 "/%" SCNu64,
 	    &from, &to, &total);
-	bool other = f->etag != NULL && w->new_etag[0] != '\0' &&
-	    strcmp(f->etag, w->new_etag) != 0;
 
-	if (n < 2 || from != w->part->len || other || (n == 3 &&
+	if (n < 2 || from != w->part->len || is_other(w) || (n == 3 &&
 	    f->total != 0 && f->total != total)) {
 		w->restart = true;
 		return -1;

@@ -20,6 +20,7 @@ lines "PATH KEY[=VALUE]...", read for each request:
 	as=N         answer as ever, but with that status
 	norange      no ranges, and no mark of the version
 	weak         a mark of the version that is good for no range
+	careless     a time, but no mark, and any range of whatever is there now
 	badrange     an answer to a range that begins elsewhere
 	times=N      all this for the first N requests only
 """
@@ -92,7 +93,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 		m = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
 		if not m or "norange" in fault:
 			return 0, 200
-		if self.headers.get("If-Range", etag) not in (etag, modified):
+		if "careless" not in fault and \
+				self.headers.get("If-Range", etag) not in (etag, modified):
 			return 0, 200
 		return int(m[1]), 206 if int(m[1]) < size else 416
 
@@ -126,7 +128,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 		if status == 206:
 			self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
 		if "norange" not in fault:
-			self.send_header("ETag", etag)
+			if "careless" not in fault:
+				self.send_header("ETag", etag)
 			if modified:
 				self.send_header("Last-Modified", modified)
 		chunked = "chunked" in fault
