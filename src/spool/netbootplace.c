@@ -19,11 +19,26 @@ netboot_temporary(char name[NAME_SIZE + 8], const char *export)
 	snprintf(name, NAME_SIZE + 8, ".%s.new", export);
 }
 
+/* Not by its name, which others may have made a link by then. */
+static int
+share(int dirfd, const char *path)
+{
+	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+	    O_CLOEXEC);
+	int rc;
+
+	if (fd == -1)
+		return -1;
+	rc = fchmod(fd, MODE_DIR);
+	file_close(fd);
+	return rc;
+}
+
 int
 netboot_make_dir(int dirfd, const char *path)
 {
 	if (mkdirat(dirfd, path, 0775) == 0)
-		return fchmodat(dirfd, path, MODE_DIR, 0);
+		return share(dirfd, path);
 	return errno == EEXIST ? 0 : -1;
 }
 
