@@ -90,11 +90,22 @@ finished(const struct conn *c)
 	    session_quiet(c->session) && secure_unsent(c) == 0;
 }
 
-/* What TLS sends is more than the payload, and it has its own buffer. */
+/*
+ * What TLS sends is more than the payload, and it has its own buffer.  Unix
+ * sockets do not wait for more, and where vsock(7) cannot have as much in its
+ * buffer, recv(2) fails with ENOMEM.
+ */
+static bool
+waits_for_more(const struct conn *c)
+{
+	return c->tls == NULL && !c->peer.is_unix &&
+	    peer_family(&c->peer) != FAMILY_VSOCK;
+}
+
 static void
 expect(struct conn *c)
 {
-	size_t n = c->tls == NULL ? session_awaits(c->session) : 0;
+	size_t n = waits_for_more(c) ? session_awaits(c->session) : 0;
 	int enough = n < CONN_ENOUGH_MIN ? 1 :
 	    n < CONN_ENOUGH ? (int)n : CONN_ENOUGH;
 
