@@ -36,7 +36,10 @@ session_output_refused(struct session *s)
 	return 0;
 }
 
-/* The header is out: when the data cannot be had, so must the client be. */
+/*
+ * The header is out: when the data cannot be had, so must the client be.  What
+ * others have to say, now or later, would pass for the data.
+ */
 void
 fetch_complete(struct piece *p)
 {
@@ -47,7 +50,7 @@ fetch_complete(struct piece *p)
 	s->fetching = NULL;
 	if (p->io.error != 0) {
 		session_close(s, "read error in the middle of a reply");
-		out_drop(s);
+		s->cut = true;
 	} else {
 		STAILQ_REMOVE_HEAD(&s->out.chunks, link);
 		session_unchunk(s, c);

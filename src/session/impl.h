@@ -156,6 +156,7 @@ struct session {
 	struct request_list reads;  /* READs that wait for that */
 	uint64_t data_from, data_to; /* of a file with holes: no hole there */
 	struct request *fetching;   /* the first of the output is being read */
+	bool cut;                   /* it was not: nothing is sent any more */
 	size_t memory;              /* capacity of the chunks held */
 	struct outq out;
 	struct outq held; /* replies that wait for the end of the stream */

@@ -166,7 +166,7 @@ session_output(struct session *s, struct iovec *iov, int max)
 	struct chunk *c;
 	int n = 0;
 
-	if (s->fetching != NULL)
+	if (s->fetching != NULL || s->cut)
 		return 0;
 	STAILQ_FOREACH(c, &s->out.chunks, link) {
 		if (n == max || c->fd != -1)
@@ -185,7 +185,7 @@ session_output_file(struct session *s, int *fd, uint64_t *offset)
 {
 	struct chunk *c;
 
-	if (s->fetching != NULL)
+	if (s->fetching != NULL || s->cut)
 		return 0;
 	/* Reserved for a read that then had to wait: nothing came of it. */
 	while ((c = STAILQ_FIRST(&s->out.chunks)) != NULL &&
@@ -203,7 +203,7 @@ session_output_file(struct session *s, int *fd, uint64_t *offset)
 size_t
 session_queued(const struct session *s)
 {
-	return s->out.bytes;
+	return s->cut ? 0 : s->out.bytes;
 }
 
 /* Chunks that were sent whole, and those that are empty, go back. */

@@ -115,6 +115,45 @@ TEST(reads_that_are_sent_from_a_file_hold_the_right_bytes)
 		}
 }
 
+/* Let one that waits end; the session goes on later. */
+static void
+answer_first(int error)
+{
+	struct io *io = host.queue[0];
+
+	host.queue[0] = host.queue[--host.queued];
+	host.fail = error;
+	backend_work(io->backend, io);
+	host.fail = 0;
+	io->done(io);
+}
+
+/* The client would take it for the rest of the data. */
+TEST(nothing_follows_a_reply_that_ended_in_its_middle)
+{
+	begin("pattern");
+	host.config.send_files = true;
+	host_end_session(&host);
+	host_go(&host, "pattern");
+	host.file = memfd_create("pattern", 0);
+	host.no_file = true;
+	host.answer = ANSWER_MIXED; /* that it can be sent is said at once */
+	read_at(1, 0, 65536);
+	said();
+	CHECK(host_replied(&host, 1, 0));
+	put_request(&say, NBD_CMD_FLUSH, 0, 2, 0, 0);
+	said();
+	CHECK(host.queued == 2);
+	answer_first(EIO);
+	answer_first(0);
+	host_run(&host);
+	CHECK(host.verdict == SESSION_CLOSE);
+	CHECK(session_queued(host.session) == 0);
+	CHECK(host_nothing_more(&host));
+	close(host.file);
+	end();
+}
+
 TEST(replies_come_in_the_order_in_which_requests_end)
 {
 	begin("pattern");
@@ -553,6 +592,7 @@ main(void)
 {
 	RUN(reads_of_every_size_class_hold_the_right_bytes);
 	RUN(reads_that_are_sent_from_a_file_hold_the_right_bytes);
+	RUN(nothing_follows_a_reply_that_ended_in_its_middle);
 	RUN(replies_come_in_the_order_in_which_requests_end);
 	RUN(other_replies_wait_for_the_end_of_a_long_read);
 	RUN(nothing_follows_a_read_that_broke_off_in_the_middle);
