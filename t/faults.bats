@@ -50,6 +50,12 @@ teardown()
 	live shared_sync_failed
 }
 
+@test "syncs come one after the other, and each knows what was lost before" {
+	faulty
+	setup_daemon
+	live syncs_in_turn
+}
+
 @test "an error of one write of several done together is its own" {
 	faulty
 	setup_daemon

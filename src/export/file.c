@@ -188,6 +188,7 @@ lost(struct file *f, int error)
 	atomic_compare_exchange_strong(&f->backend.flush_error, &none, error);
 }
 
+/* The kernel tells a descriptor once that data is lost: others may know it. */
 int
 file_sync(struct file *f)
 {
@@ -198,7 +199,7 @@ file_sync(struct file *f)
 			lost(f, error);
 			return error;
 		}
-	return 0;
+	return atomic_load(&f->backend.flush_error);
 }
 
 /*

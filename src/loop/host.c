@@ -81,7 +81,11 @@ read_work(struct job *list)
 	}
 }
 
-/* Long reads gain from waiting side by side, and nothing from company. */
+/*
+ * Long reads gain from waiting side by side, and nothing from company.  Syncs
+ * come one after the other, since only one of two at a time is told what was
+ * lost.
+ */
 static enum work
 kind_of(const struct io *io)
 {
@@ -93,7 +97,7 @@ kind_of(const struct io *io)
 	case IO_FLUSH:
 		return WORK_SYNCS;
 	default:
-		return WORK_ALONE;
+		return io->flags & IO_FUA ? WORK_SYNCS : WORK_ALONE;
 	}
 }
 

@@ -131,6 +131,26 @@ def shared_sync_failed(server):
 		equal("a later FLUSH", other.run(FLUSH), EIO)
 
 
+def syncs_in_turn(server):
+	"""A sync that failed is told of before the next one is answered."""
+	server.serve("disk", 1, "rw")
+	for op in (WRITE_ZEROES, TRIM):
+		server.image("disk", 1)
+		faults(server, "fdatasync delay=1000 */disk 1",
+			"fdatasync EIO */disk 1")
+		with server.go() as c, server.go() as other:
+			c.request(op, 0, 65536, FUA, cookie=1)
+			time.sleep(0.3)	# until a worker has it
+			begun = time.monotonic()
+			other.request(FLUSH, cookie=2)
+			equal("FLUSH", other.simple(2), EIO)
+			check(time.monotonic() - begun > 0.4, "two at a time")
+			equal("the one before", c.simple(1), 0)
+			for n in range(2):
+				equal("one with FUA after it", other.run(op, 0, 4096,
+					FUA), EIO)
+
+
 def error_in_batch(server):
 	"""What one write of several at once fails with is told of that one."""
 	server.serve("disk", 1, "rw")
@@ -464,7 +484,7 @@ def look_without_descriptors(server):
 		equal("the version", server.version(c), 2)
 
 
-CASES = (shared_sync, shared_sync_failed, error_in_batch,
+CASES = (shared_sync, shared_sync_failed, syncs_in_turn, error_in_batch,
 	truncated, io_errors, flush_failed, stuck, hung, state_lost, disk_full,
 	spool_lost, unwatched, overflow, ten_thousand, exhausted,
 	look_without_descriptors)
