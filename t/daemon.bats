@@ -146,6 +146,22 @@ daemon()
 	wait_for 5 nbdinfo --size "nbd+unix:///?socket=$DIR/socket"
 }
 
+@test "a key that takes a restart keeps its value, and one that is put back needs none" {
+	start_daemon
+	printf '[nbdmuxd]\nmax-connections = 1\n' >"$NBDMUX_CONF"
+	kill -HUP "$DAEMON"
+	wait_for 5 grep -q "max-connections.*takes a restart" "$LOG"
+	exec 7<>"/dev/tcp/127.0.0.1/$PORT"
+	nbdinfo --size "nbd://127.0.0.1:$PORT/probe"
+	exec 7>&-
+	: >"$LOG"
+	echo '[nbdmuxd]' >"$NBDMUX_CONF"
+	kill -HUP "$DAEMON"
+	wait_for 5 grep -q "read again" "$LOG"
+	run grep "takes a restart" "$LOG"
+	[ "$status" -eq 1 ]
+}
+
 @test "-d reports a start that failed, by message and exit status" {
 	run -1 daemon -d --listen=192.0.2.1:10809
 	[[ $output == *"cannot start"*192.0.2.1* ]]

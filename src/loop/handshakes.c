@@ -30,9 +30,10 @@ handshakes_have_time(struct loop *l)
 static unsigned
 share(const struct conn *c)
 {
-	const struct config *cf = &c->settings->config;
-	uint64_t half = cf->max_connections / 2, most = cf->max_handshakes;
-	unsigned loops = c->loop->server->nloops;
+	const struct server *s = c->loop->server;
+	uint64_t half = s->started->config.max_connections / 2;
+	uint64_t most = c->settings->config.max_handshakes;
+	unsigned loops = s->nloops;
 
 	if (most > half)
 		most = half > 0 ? half : 1;
@@ -47,9 +48,9 @@ share(const struct conn *c)
 static double
 grace(const struct conn *c)
 {
-	double full = (double)c->settings->config.max_connections *
-	    NEARLY_FULL;
-	double total = (double)limits_total(c->loop->server->limits);
+	const struct server *s = c->loop->server;
+	double full = (double)s->started->config.max_connections * NEARLY_FULL;
+	double total = (double)limits_total(s->limits);
 
 	return total < full ? GRACE * (1 - total / full) : 0;
 }

@@ -58,7 +58,7 @@ admit(struct server *s, const struct config *c, const struct peer *p)
 		refusals_address(s->refusals, p);
 		return false;
 	}
-	limit = limits_enter(s->limits, p, c->max_connections,
+	limit = limits_enter(s->limits, p, s->started->config.max_connections,
 	    c->max_per_address);
 	if (limit != LIMIT_NONE)
 		refusals_log(s->refusals, REFUSED_LIMIT, p, NULL, 0,

@@ -24,6 +24,21 @@ value(struct buf *b, const struct key *k, const struct config *c)
 	return b->data;
 }
 
+/* Would the value that a key has now take a restart? */
+static bool
+waits(const struct server *s, const struct key *k, const char *now)
+{
+	struct buf b;
+	bool other;
+
+	if (!(k->flags & KEY_RESTART))
+		return false;
+	buf_init(&b, 65536);
+	other = strcmp(value(&b, k, &s->started->config), now) != 0;
+	buf_free(&b);
+	return other;
+}
+
 /* Tell of what changes, and of what would with a restart. */
 static void
 compare(struct server *s, const struct config *old, const struct config *new)
@@ -34,10 +49,11 @@ compare(struct server *s, const struct config *old, const struct config *new)
 	buf_init(&b, 65536);
 	for (const struct key *k = config_keys; k->name != NULL; k++) {
 		const char *from = value(&a, k, old), *to = value(&b, k, new);
-		bool restart = k->flags & KEY_RESTART;
+		bool restart;
 
 		if (strcmp(from, to) == 0)
 			continue;
+		restart = waits(s, k, to);
 		if (restart)
 			log_warning("reload", "the change of \"%s\" takes a "
 			    "restart; the old value stays", k->name);

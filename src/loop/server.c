@@ -102,6 +102,7 @@ server_new(const struct places *places, int statefd, int lockfd,
 	s->lockfd = lockfd;
 	s->listeners = listeners;
 	s->settings = settings_ref(settings);
+	s->started = settings_ref(settings);
 	s->budget.limit = settings->config.max_memory;
 	pthread_mutex_init(&s->lock, NULL);
 	if (make_parts(s, &settings->config, d) == -1) {
@@ -127,6 +128,7 @@ server_free(struct server *s)
 	refusals_free(s->refusals);
 	recorder_free(s->recorder);
 	settings_unref(s->settings);
+	settings_unref(s->started);
 	pthread_mutex_destroy(&s->lock);
 	close(s->statefd);
 	close(s->lockfd);

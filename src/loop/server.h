@@ -38,6 +38,8 @@ struct server {
 	unsigned nloops;
 	pthread_mutex_t lock; /* of settings */
 	struct settings *settings;
+	/* Of the start, for the keys that take a restart.  Never changes. */
+	struct settings *started;
 	/* Read a new configuration; NULL with d set keeps the old one. */
 	struct settings *(*reload)(void *arg, struct diag *d);
 	void *reload_arg;
