@@ -198,6 +198,15 @@ absent new" ]
 	done
 }
 
+@test "add finds a configuration with a mistake before it does anything" {
+	printf '[nbdmuxd]\nbogus = 1\n' >"$NBDMUX_CONF"
+	run -1 --separate-stderr nbdmux-add disk image
+	[ -z "$output" ]
+	[[ $stderr == "nbdmux-add: cannot add disk: $NBDMUX_CONF:2: unknown key \"bogus\""* ]]
+	[ "$(wc -l <<<"$stderr")" -eq 1 ]
+	[ ! -e "$SPOOL/disk.ini" ]
+}
+
 @test "an error stays one line and harmless, whatever was typed" {
 	for command in add\ disk add rm ls "add -C" "add -d"; do
 		# shellcheck disable=SC2086 # a list of words

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spool/config.h"
 #include "spool/publish.h"
 #include "spool/state.h"
 #include "spool/url.h"
@@ -236,7 +237,10 @@ prepare(struct adding *a)
 	if (r->image != NULL && !add->looked &&
 	    source_look(r->image, add->raw, d) != 0)
 		return -1;
-	return tool_open_spool(a->tool, true, d);
+	if (tool_open_spool(a->tool, true, d) != 0)
+		return -1;
+	/* A mistake in the configuration is not to come after the entry. */
+	return config_data(&a->tool->places, d);
 }
 
 static int
