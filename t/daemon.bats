@@ -93,6 +93,7 @@ daemon()
 	run -2 daemon --rescam=5
 	[[ $output == *usage:* ]]
 	run -2 daemon extra
+	[[ $output == *"nbdmuxd: "*'"extra" is none'*usage:* ]]
 	run -1 daemon --rescan=soon
 	[[ $output == *--rescan*soon* ]]
 	run -0 daemon --help

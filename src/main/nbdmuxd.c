@@ -146,8 +146,11 @@ parse(int argc, char **argv, struct daemon_options *o, struct asked *asked,
 			break;
 		}
 	}
-	if (optind != argc)
+	if (optind != argc) {
+		warnx("there are only options, and \"%s\" is none; exports "
+		    "are named in the spool", argv[optind]);
 		usage();
+	}
 	if (asked->stdio != NULL && (asked->test || o->background))
 		errx(2, "--stdio serves here and now; it goes neither with -t "
 		    "nor with -d");
