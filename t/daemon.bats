@@ -303,7 +303,7 @@ unprivileged()
 	[[ $output == *"somebody else"* && $output != *s3cret* ]]
 	run nbdmux-add secret "$IMAGE"
 	[[ $output == *"somebody else"* && $output != *s3cret* ]]
-	! grep -r s3cret "$STATE" "$LOG"
+	run ! grep -r s3cret "$STATE" "$LOG"
 }
 
 @test "a user that does not exist is refused with what to do" {
