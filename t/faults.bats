@@ -62,6 +62,12 @@ teardown()
 	live error_in_batch
 }
 
+@test "a write that fails is answered behind its payload" {
+	faulty
+	setup_daemon
+	live error_behind_payload
+}
+
 @test "an image whose disk hangs leaves workers to the others" {
 	faulty
 	setup_daemon

@@ -33,7 +33,7 @@ enum phase {
 	PHASE_REQUEST,        /* a request's header wanted */
 	PHASE_PAYLOAD,        /* s->writing gets its payload */
 	PHASE_STATUS,         /* BLOCK_STATUS gets its list of contexts */
-	PHASE_PAYLOAD_SKIP,   /* s->skip bytes are thrown away */
+	PHASE_PAYLOAD_SKIP,   /* s->skip bytes of s->writing's are thrown away */
 	PHASE_FINISH,         /* DISC: replies in flight, then close */
 	PHASE_CLOSED,
 	PHASES
@@ -62,6 +62,7 @@ struct request {
 	unsigned outstanding; /* pieces at the backend */
 	unsigned contexts;    /* BLOCK_STATUS: those that are asked about */
 	int error;            /* errno value of the first failure */
+	const char *why;      /* static; NULL: what the errno value means */
 	uint64_t failed_at;   /* READ: its offset */
 	uint64_t begun;       /* *now when it was accepted */
 	bool flush;           /* a flush follows the last piece */
@@ -150,7 +151,7 @@ struct session {
 	unsigned replied;     /* requests whose time is not counted yet */
 	unsigned inflight;    /* accepted, not yet replied to */
 	unsigned pending;     /* pieces at the backend or a worker */
-	struct request *writing;
+	struct request *writing;    /* its payload is being received or skipped */
 	struct piece *filling;      /* the piece of s->writing being received */
 	struct request *streaming;  /* the READ that owns the output */
 	struct request_list reads;  /* READs that wait for that */
@@ -246,7 +247,6 @@ enum step export_found(struct session *s, struct generation *g);
 
 /* request.c */
 enum step step_request(struct session *s, struct input *in);
-enum step step_payload_skip(struct session *s, struct input *in);
 enum step step_finish(struct session *s, struct input *in);
 /* offset and length against the export and its block sizes. */
 struct fault request_range(const struct session *s,
@@ -307,6 +307,9 @@ void fetch_complete(struct piece *p);
 /* write.c */
 int write_execute(struct session *s, const struct wire_request *w);
 enum step step_payload(struct session *s, struct input *in);
+enum step step_payload_skip(struct session *s, struct input *in);
+/* Its last n bytes of payload are not wanted: then comes the reply. */
+void write_skip(struct request *r, uint64_t n);
 void write_complete(struct piece *p);
 
 /* status.c: BLOCK_STATUS */

@@ -161,19 +161,22 @@ longest_skip(const struct session *s)
 	                                           SESSION_MAX_SKIPPED;
 }
 
-static enum step
+static int
 reject(struct session *s, const struct wire_request *w, struct fault fault)
 {
 	uint64_t payload = payload_of(s, w);
+	struct request *r;
 
-	reply_error(s, w, fault);
-	if (s->phase == PHASE_CLOSED)
-		return STEP_CLOSE;
-	if (payload > 0) {
-		s->skip = payload;
-		s->phase = PHASE_PAYLOAD_SKIP;
+	if (payload == 0) {
+		reply_error(s, w, fault);
+		return 0;
 	}
-	return STEP_NEXT;
+	if ((r = request_new(s, w)) == NULL)
+		return -1;
+	r->error = fault.error;
+	r->why = fault.why;
+	write_skip(r, payload);
+	return 0;
 }
 
 static enum step
@@ -181,17 +184,17 @@ handle(struct session *s, struct input *in, const struct wire_request *w,
     size_t header)
 {
 	struct fault fault = validate(s, w);
-	enum step step = STEP_NEXT;
+	int done;
 
 	if (payload_of(s, w) > longest_skip(s))
 		return session_close(s, "payload is far too long");
-	if (fault.error != 0)
-		step = reject(s, w, fault);
-	else if (commands[w->command].execute(s, w) == -1)
+	done = fault.error != 0 ? reject(s, w, fault) :
+	                          commands[w->command].execute(s, w);
+	if (done == -1)
 		return session_starved(s);
 	input_drop(s, in, header);
 	s->turn++;
-	return step;
+	return s->phase == PHASE_CLOSED ? STEP_CLOSE : STEP_NEXT;
 }
 
 enum step
@@ -218,12 +221,6 @@ step_request(struct session *s, struct input *in)
 	input_drop(s, in, header);
 	s->phase = PHASE_FINISH;
 	return STEP_NEXT;
-}
-
-enum step
-step_payload_skip(struct session *s, struct input *in)
-{
-	return step_skip(s, in, PHASE_REQUEST);
 }
 
 /* DISC: what was asked before it is answered, what comes after is not read. */
@@ -266,7 +263,7 @@ request_finish(struct request *r)
 	if (r->error == 0)
 		reply_success(s, &r->wire, r->wire.length);
 	else
-		reply_error(s, &r->wire, FAULT(r->error, NULL));
+		reply_error(s, &r->wire, FAULT(r->error, r->why));
 	reply_timed(r);
 	request_free(r);
 }

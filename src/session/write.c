@@ -118,17 +118,36 @@ fill(struct piece *p, struct input *in)
 	in->len -= n;
 }
 
-/* All received, or no use in receiving: the request goes on by itself. */
+/* All received: the request goes on by itself. */
 static enum step
-received(struct session *s, uint64_t skip)
+received(struct session *s)
 {
 	struct request *r = s->writing;
 
 	s->writing = NULL;
-	s->skip = skip;
-	s->phase = skip > 0 ? PHASE_PAYLOAD_SKIP : PHASE_REQUEST;
+	s->phase = PHASE_REQUEST;
 	finish_if_done(r);
 	return s->phase == PHASE_CLOSED ? STEP_CLOSE : STEP_NEXT;
+}
+
+/*
+ * An error is told behind the payload, too: libnbd 1.14 does not know a request
+ * before it has sent all of it, and gives up at a reply to it.
+ */
+void
+write_skip(struct request *r, uint64_t n)
+{
+	r->session->writing = r;
+	r->session->skip = n;
+	r->session->phase = PHASE_PAYLOAD_SKIP;
+}
+
+enum step
+step_payload_skip(struct session *s, struct input *in)
+{
+	enum step step = step_skip(s, in, PHASE_REQUEST);
+
+	return s->skip > 0 ? step : received(s);
 }
 
 enum step
@@ -138,8 +157,12 @@ step_payload(struct session *s, struct input *in)
 	struct piece *p = s->filling;
 
 	if (p == NULL) {
-		if (r->error != 0 || r->moved == r->wire.length)
-			return received(s, r->wire.length - r->moved);
+		if (r->moved == r->wire.length)
+			return received(s);
+		if (r->error != 0) {
+			write_skip(r, r->wire.length - r->moved);
+			return STEP_NEXT;
+		}
 		if (in->len == 0)
 			return STEP_MORE;
 		if ((p = s->filling = next_piece(r)) == NULL)

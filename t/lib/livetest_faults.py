@@ -170,6 +170,23 @@ def error_in_batch(server):
 		equal("FLUSH", c.run(FLUSH), 0)
 
 
+def error_behind_payload(server):
+	"""A write that fails is answered when all of it has been received.
+
+	libnbd takes an earlier reply for one to nothing, and disconnects."""
+	server.serve("disk", 1, "rw", size=4 * MiB)
+	server.serve("ro", 1, "ro", size=4 * MiB)
+	faults(server, "pwrite* ENOSPC */disk")
+	for name, error in (("disk", ENOSPC), ("ro", EPERM)):
+		with server.go(name) as c:
+			c.send(request_bytes(WRITE, 0, 3 * MiB)
+				+ b"x" * (3 * MiB - 1))
+			c.quiet(0.5, what="before the payload is complete")
+			c.send(b"x")
+			equal(f"the error of {name}", c.simple()[0], error)
+			equal("the version", server.version(c), 1)
+
+
 def stuck(server):
 	"""A request that waits for its disk holds up neither loop nor client."""
 	server.serve("disk", 1)
@@ -485,6 +502,7 @@ def look_without_descriptors(server):
 
 
 CASES = (shared_sync, shared_sync_failed, syncs_in_turn, error_in_batch,
+	error_behind_payload,
 	truncated, io_errors, flush_failed, stuck, hung, state_lost, disk_full,
 	spool_lost, unwatched, overflow, ten_thousand, exhausted,
 	look_without_descriptors)
