@@ -188,7 +188,6 @@ lost(struct file *f, int error)
 	atomic_compare_exchange_strong(&f->backend.flush_error, &none, error);
 }
 
-/* The kernel tells a descriptor once that data is lost: others may know it. */
 int
 file_sync(struct file *f)
 {
@@ -199,7 +198,16 @@ file_sync(struct file *f)
 			lost(f, error);
 			return error;
 		}
-	return atomic_load(&f->backend.flush_error);
+	return 0;
+}
+
+/* A sync before it may have been told what was lost: that is told once. */
+int
+file_flush(struct file *f)
+{
+	int error = file_sync(f);
+
+	return error != 0 ? error : atomic_load(&f->backend.flush_error);
 }
 
 /*
@@ -248,7 +256,7 @@ file_execute(struct file *f, struct io *io)
 		return io->flags & IO_FUA ? write_fua(f, io) :
 		                            file_write(f, io);
 	case IO_FLUSH:
-		return f->backend.caps & BACKEND_WRITE ? file_sync(f) : 0;
+		return f->backend.caps & BACKEND_WRITE ? file_flush(f) : 0;
 	case IO_TRIM:
 		return file_trim(f, io);
 	case IO_ZERO:

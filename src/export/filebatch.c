@@ -132,7 +132,7 @@ do_plain(struct file *f, struct batch *b)
 static void
 do_synced(struct file *f, struct batch *b)
 {
-	int error;
+	int error, flushed;
 
 	if (b->n == 1) {
 		b->ios[0]->error = file_execute(f, b->ios[0]);
@@ -142,9 +142,11 @@ do_synced(struct file *f, struct batch *b)
 	for (size_t i = 0; i < b->n;)
 		i += execute(f, b->ios + i, b->n - i);
 	error = file_sync(f);
+	flushed = error != 0 ? error : atomic_load(&f->backend.flush_error);
 	for (size_t i = 0; i < b->n; i++)
 		if (b->ios[i]->error == 0)
-			b->ios[i]->error = error;
+			b->ios[i]->error = b->ios[i]->op == IO_FLUSH ?
+			    flushed : error;
 	tell(b, b->n);
 }
 

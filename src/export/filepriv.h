@@ -62,6 +62,7 @@ int file_write(struct file *f, const struct io *io); /* whatever its flags */
 int file_trim(struct file *f, const struct io *io);
 int file_zero(struct file *f, const struct io *io);
 int file_sync(struct file *f); /* a failure stays, see flush_error */
+int file_flush(struct file *f); /* and fails with what stays */
 int file_map(struct file *f, const struct io *io);
 
 /* Whether a hole, at least, reaches so far; never in a file without holes.
