@@ -65,15 +65,13 @@ static int
 test_all(const struct daemon_options *o, struct settings *st, size_t *count,
     struct diag *d)
 {
-	struct registry_options ro = { 0 };
+	struct registry_options ro;
 	struct registry *r;
 	int bad;
 
 	if (st == NULL || become_user(st, d) == -1)
 		return -1;
-	ro.image_dirs = st->config.image_dirs;
-	ro.probe = st->config.probe;
-	ro.no_tls = st->config.tls == CONFIG_TLS_OFF;
+	ro = settings_registry(st);
 	r = registry_new(&ro, NULL, nothing, NULL, d);
 	if (r == NULL)
 		return -1;

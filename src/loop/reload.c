@@ -92,9 +92,7 @@ server_reload(struct server *s)
 		log_error("reload", "%s; the old configuration stays", d.text);
 		return;
 	}
-	o.image_dirs = new->config.image_dirs;
-	o.probe = new->config.probe;
-	o.no_tls = new->config.tls == CONFIG_TLS_OFF;
+	o = settings_registry(new);
 	if (registry_configure(s->registry, &o, &d) == -1) {
 		log_error("reload", "%s; the old configuration stays", d.text);
 		settings_unref(new);

@@ -62,8 +62,7 @@ thread_count(const struct config *c)
 static int
 make_parts(struct server *s, const struct config *c, struct diag *d)
 {
-	struct registry_options o = { c->image_dirs, c->probe,
-	    c->tls == CONFIG_TLS_OFF };
+	struct registry_options o = settings_registry(s->started);
 
 	s->stats = stats_create(s->statefd, VIEW_MAX + 1,
 	    (uint32_t)c->max_connections, d);

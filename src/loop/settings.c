@@ -68,6 +68,16 @@ settings_session(const struct settings *s)
 	};
 }
 
+struct registry_options
+settings_registry(const struct settings *s)
+{
+	return (struct registry_options){
+		.image_dirs = s->config.image_dirs,
+		.probe = s->config.probe,
+		.no_tls = s->config.tls == CONFIG_TLS_OFF,
+	};
+}
+
 static int
 override(struct config *c, const struct daemon_options *o, struct diag *d)
 {

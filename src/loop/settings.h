@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "export/registry.h"
 #include "loop/daemon.h"
 #include "session/session.h"
 #include "spool/config.h"
@@ -30,6 +31,8 @@ int settings_secure(struct settings *s, struct diag *d);
 /* What it says about sessions; whose peer and memory it is, is the caller's to
  * say.  Borrows from the settings. */
 struct session_config settings_session(const struct settings *s);
+/* And about exports.  Borrows, too. */
+struct registry_options settings_registry(const struct settings *s);
 struct settings *settings_ref(struct settings *s);
 void settings_unref(struct settings *s); /* NULL is allowed */
 

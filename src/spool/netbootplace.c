@@ -23,9 +23,7 @@ netboot_temporary(char name[NAME_SIZE + 8], const char *export)
 static int
 share(int dirfd, const char *path)
 {
-	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
-	    O_CLOEXEC);
-	int rc;
+	int fd = netboot_dir(dirfd, path), rc;
 
 	if (fd == -1)
 		return -1;
