@@ -201,6 +201,12 @@ text_item(const char **cursor, size_t *len)
 	return *len > 0 ? item : NULL;
 }
 
+bool
+text_same(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 char *
 text_time(char *dst, size_t size, long long seconds)
 {

@@ -31,6 +31,9 @@ const char *text_nearest(const char *word, const char *const *names,
  */
 const char *text_item(const char **cursor, size_t *len);
 
+/* Whether both are NULL, or the same. */
+bool text_same(const char *a, const char *b);
+
 /* Seconds since the epoch as "2026-11-21T20:17:54Z"; returns dst. */
 char *text_time(char *dst, size_t size, long long seconds);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "fetch/boot.h"
 #include "tool/entry.h"
 #include "tool/tell.h"
@@ -54,17 +55,11 @@ check_old(const struct boot *b, const struct netboot_mark *old,
 }
 
 static bool
-same(const char *a, const char *b)
-{
-	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-static bool
 is_same(const struct boot *b, const struct netboot_mark *old)
 {
 	return old->ref != NULL && strcmp(old->ref, b->mark.ref) == 0 &&
 	    old->sha256 != NULL && strcmp(old->sha256, b->bundle.sha256) ==
-	    0 && same(old->image, b->mark.image);
+	    0 && text_same(old->image, b->mark.image);
 }
 
 /* --- publishing ----------------------------------------------------------- */

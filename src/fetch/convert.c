@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "fetch/convert.h"
+#include "fetch/head.h"
 #include "fetch/sparse.h"
 
 #define PROGRAM "qemu-img"
@@ -153,8 +154,7 @@ judge(const struct convert *c, const struct buf *out, struct diag *d)
 	if (json_object_get(info, "virtual-size") == NULL)
 		diag_set(d, PROGRAM " does not say what is in it");
 	else if (names_other(info, c->from))
-		diag_set(d, "it is %s that names another file, of which it is "
-		    "only a part; convert it to one that is whole", c->driver);
+		head_part(c->driver, d);
 	else
 		result = CONVERT_DONE;
 	json_decref(info);

@@ -112,6 +112,13 @@ find(const void *data, size_t len)
 }
 
 int
+head_part(const char *what, struct diag *d)
+{
+	return diag_set(d, "it is %s that names another file, of which it is "
+	    "only a part; convert it to one that is whole", what);
+}
+
+int
 head_inside(const void *data, size_t len, enum head_kind *kind,
     const char **driver, struct diag *d)
 {
@@ -124,9 +131,7 @@ head_inside(const void *data, size_t len, enum head_kind *kind,
 	    check_others(data, len, d) == -1)
 		return -1;
 	if (k != NULL && k->kind == HEAD_DISK && is_part(k->driver, data, len))
-		return diag_set(d, "it is %s that names another file, of which "
-		    "it is only a part; convert it to one that is whole",
-		    k->name);
+		return head_part(k->name, d);
 	*kind = k != NULL ? k->kind : HEAD_RAW;
 	*driver = k != NULL ? k->driver : NULL;
 	return 0;

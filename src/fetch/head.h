@@ -28,6 +28,9 @@ int head_look(const void *data, size_t len, unsigned content,
 int head_inside(const void *data, size_t len, enum head_kind *kind,
     const char **driver, struct diag *d);
 
+/* -1 with d set: what it is has its content in other files. */
+int head_part(const char *what, struct diag *d);
+
 /* Bytes that it says it is decompressed; 0: it does not say. */
 uint64_t head_size(const void *data, size_t len);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "fetch/boot.h"
 #include "fetch/jobpriv.h"
 #include "spool/netboot.h"
@@ -97,19 +98,13 @@ publish(struct fetching *f)
 	return BOOT_FAILED;
 }
 
-static bool
-same(const char *a, const char *b)
-{
-	return a != NULL && b != NULL && strcmp(a, b) == 0;
-}
-
 /* The server is asked for another version than the one that is there. */
 static enum boot_result
 download(struct fetching *f)
 {
 	const struct netboot_mark *m = &f->old, *new = &f->boot.mark;
-	bool have = same(m->source, new->source) && same(m->ref, new->ref) &&
-	    same(m->image, new->image);
+	bool have = text_same(m->source, new->source) &&
+	    text_same(m->ref, new->ref) && text_same(m->image, new->image);
 
 	switch (web_download(&f->web, &f->part, have ? m->etag : NULL,
 	    have ? m->modified : NULL, &f->error)) {
@@ -237,7 +232,7 @@ job_netboot(struct job *j, bool over)
 		if (j->options->cache != NULL)
 			ask(&f);
 		/* Of another image it is no good, whatever there is of this. */
-		if (!over && !j->booted && !same(f.old.image,
+		if (!over && !j->booted && !text_same(f.old.image,
 		    j->record.source))
 			withdraw(&f);
 	}

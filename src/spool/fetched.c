@@ -14,6 +14,7 @@
 
 #include "base/array.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "spool/fetched.h"
 #include "spool/publish.h"
 
@@ -132,17 +133,11 @@ fetched_write(int imagesfd, const char *name, uint64_t n,
 	return rc;
 }
 
-static bool
-same(const char *a, const char *b)
-{
-	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 bool
 fetched_fits(const struct fetched *f, const struct record *r)
 {
-	return same(f->source, r->source) && same(f->sha256, r->sha256) &&
-	    same(f->sha512, r->sha512) && f->content == r->format;
+	return text_same(f->source, r->source) && text_same(f->sha256, r->sha256) &&
+	    text_same(f->sha512, r->sha512) && f->content == r->format;
 }
 
 uint64_t

@@ -160,6 +160,15 @@ TEST(times_are_utc)
 	CHECK_STR(text_time(small, sizeof small, 1), "@1");
 }
 
+TEST(what_is_not_there_is_the_same_as_nothing_else)
+{
+	char a[] = "a";
+
+	CHECK(text_same(NULL, NULL) && text_same(a, "a"));
+	CHECK(!text_same(NULL, "") && !text_same("", NULL));
+	CHECK(!text_same(a, "ab"));
+}
+
 int
 main(void)
 {
@@ -170,6 +179,7 @@ main(void)
 	RUN(a_misspelt_word_finds_the_nearest_name);
 	RUN(a_word_far_from_all_names_finds_none);
 	RUN(items_are_what_stands_between_commas_and_blanks);
+	RUN(what_is_not_there_is_the_same_as_nothing_else);
 	RUN(times_are_utc);
 	return DONE();
 }
